@@ -1,0 +1,41 @@
+// A kernel: the code that multiplies one encoding on one instruction set. Plain data with function
+// pointers; single-threaded, noexcept; it knows nothing of threads, clocks or models.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/encoding.h"
+#include "kernels/isa.h"
+#include "kernels/ternary.h"
+
+namespace ryz {
+
+struct Kernel {
+  const char* name;          // the instruction set's name: "scalar", "avx2", "avx512-gather", ...
+  const Encoding* encoding;  // what it reads
+  IsaSet needs;              // kCompiledIsa of its file
+
+  // Bytes of working table for a batch; null where the kernel reads the activations directly.
+  // 64-byte aligned storage is handed to build and multiply.
+  std::size_t (*table_bytes)(std::size_t cols, std::size_t tokens);
+
+  // Fills the table's groups [begin, end) for every token; a team splits the ranges at multiples
+  // of kBuildAlign groups. There are ceil(cols / encoding->group_cols) groups. Null with no table.
+  void (*build)(const Activations& activations, GroupRange groups, void* table) noexcept;
+
+  // out[t * out_stride + (r - rows.begin)] = Σ_k W[r][k] · q[t][k] for every token and row of the
+  // range. `rows` starts at a multiple of encoding->row_tile; only the matrix's last range may end
+  // ragged. Writes exactly those elements.
+  void (*multiply)(const PackedView& weights, const Activations& activations, const void* table,
+                   RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept;
+};
+
+// Group ranges handed to build() start at multiples of this.
+inline constexpr std::size_t kBuildAlign = 64;
+
+// Writes down that a kernel file's own code ran: every multiply() calls it once with the
+// kCompiledIsa of the file it stands in. A counter at the call site would only repeat the request.
+void tally_call(IsaSet compiled) noexcept;
+
+}  // namespace ryz

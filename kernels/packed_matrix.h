@@ -1,0 +1,47 @@
+// A ternary matrix packed in one encoding, owning its bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/buffer.h"
+#include "kernels/encoding.h"
+#include "kernels/function_ref.h"
+#include "kernels/ternary.h"
+
+namespace ryz {
+
+// Writes row r of the source as `cols` trits; the caller's storage is zero beyond them.
+using RowReader = FunctionRef<void(std::size_t row, std::int8_t* trits)>;
+
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  // Reserves the bytes without touching them; pack_tiles() fills them.
+  PackedMatrix(const Encoding& encoding, std::size_t rows, std::size_t cols);
+
+  const Encoding& encoding() const { return *encoding_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t cols() const { return cols_; }
+  std::size_t tiles() const { return tiles_; }
+  std::size_t bytes() const { return buffer_.size(); }
+
+  PackedView view() const { return {buffer_.as<std::uint8_t>(), rows_, cols_, tile_bytes_}; }
+
+  // Packs tiles [begin, end). Different ranges may be packed by different threads; the thread
+  // that packs a tile places its pages.
+  void pack_tiles(std::size_t begin, std::size_t end, RowReader read_row);
+
+ private:
+  const Encoding* encoding_ = nullptr;
+  std::size_t rows_ = 0;
+  std::size_t cols_ = 0;
+  std::size_t tiles_ = 0;
+  std::size_t tile_bytes_ = 0;
+  Buffer buffer_;
+};
+
+// Packs the whole matrix in the calling thread.
+PackedMatrix pack(const Encoding& encoding, std::size_t rows, std::size_t cols, RowReader read_row);
+
+}  // namespace ryz

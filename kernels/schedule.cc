@@ -1,0 +1,248 @@
+#include "kernels/schedule.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ryz {
+namespace {
+
+// Which team a thread's affinity was last set for: libgomp shares its threads among teams.
+thread_local std::uint64_t placed_for = 0;
+
+std::uint64_t next_team_id() {
+  static std::atomic<std::uint64_t> id{0};
+  return ++id;
+}
+
+// The CPUs this process may use, read before any pinning.
+const cpu_set_t& process_cpus() {
+  static const cpu_set_t set = [] {
+    cpu_set_t s;
+    CPU_ZERO(&s);
+    if (sched_getaffinity(getpid(), sizeof s, &s) != 0) {
+      for (int i = 0; i < CPU_SETSIZE; ++i) CPU_SET(i, &s);
+    }
+    return s;
+  }();
+  return set;
+}
+
+// A spin long enough for a balanced step's jitter, then the CPU is offered to others: with more
+// threads than CPUs a pure spin would wait for whole time slices.
+constexpr int kSpinsBeforeYield = 20000;
+
+}  // namespace
+
+std::string loop_name(LoopSpec spec) {
+  const char* prefix = spec.kind == LoopKind::kStatic    ? "s"
+                       : spec.kind == LoopKind::kDynamic ? "g"
+                                                         : "u";
+  return spec.grain == 0 ? std::string(prefix) : prefix + std::to_string(spec.grain);
+}
+
+std::vector<Chunk> static_chunks(std::size_t n, std::size_t grain, unsigned index, unsigned count,
+                                 std::size_t align) {
+  std::vector<Chunk> chunks;
+  if (grain == 0) {
+    const std::size_t units = (n + align - 1) / align;
+    const std::size_t begin = std::min(n, units * index / count * align);
+    const std::size_t end = std::min(n, units * (index + 1) / count * align);
+    if (begin < end) chunks.push_back({begin, end});
+    return chunks;
+  }
+  for (std::size_t begin = index * grain; begin < n; begin += count * grain) {
+    chunks.push_back({begin, std::min(n, begin + grain)});
+  }
+  return chunks;
+}
+
+void* ScratchPool::acquire(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = free_.size(); i-- > 0;) {
+    if (free_[i]->size() >= bytes) {
+      used_.push_back(std::move(free_[i]));
+      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+      return used_.back()->data();
+    }
+  }
+  return used_.emplace_back(std::make_unique<Buffer>(bytes))->data();
+}
+
+void ScratchPool::release(void* p) {
+  const std::lock_guard lock(mutex_);
+  const auto it =
+      std::find_if(used_.begin(), used_.end(), [p](const auto& b) { return b->data() == p; });
+  if (it == used_.end()) return;
+  free_.push_back(std::move(*it));
+  used_.erase(it);
+}
+
+void Worker::barrier() {
+  if (count_ == 1) return;
+  std::atomic<unsigned>& generation = team_->generation_;
+  const unsigned before = generation.load(std::memory_order_acquire);
+  if (team_->arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+    team_->arrived_.store(0, std::memory_order_relaxed);
+    generation.store(before + 1, std::memory_order_release);
+    return;
+  }
+  int spins = 0;
+  while (generation.load(std::memory_order_acquire) == before) {
+    if (++spins < kSpinsBeforeYield) {
+      __builtin_ia32_pause();
+    } else {
+      sched_yield();
+    }
+  }
+}
+
+void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
+                  std::size_t align) {
+  if (spec.kind == LoopKind::kStatic) {
+    if (spec.grain == 0) {
+      const std::size_t units = (n + align - 1) / align;
+      const std::size_t begin = std::min(n, units * index_ / count_ * align);
+      const std::size_t end = std::min(n, units * (index_ + 1) / count_ * align);
+      if (begin < end) body(begin, end);
+    } else {
+      for (std::size_t b = index_ * spec.grain; b < n; b += count_ * spec.grain) {
+        body(b, std::min(n, b + spec.grain));
+      }
+    }
+    barrier();
+    return;
+  }
+  const std::uint64_t k = loops_++;
+  std::atomic<std::size_t>& next = team_->counters_[k % 3].next;
+  team_->counters_[(k + 1) % 3].next.store(0, std::memory_order_relaxed);
+  const std::size_t grain = std::max<std::size_t>(1, spec.grain);
+  if (spec.kind == LoopKind::kDynamic) {
+    for (;;) {
+      const std::size_t begin = next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin >= n) break;
+      body(begin, std::min(n, begin + grain));
+    }
+  } else {
+    std::size_t begin = next.load(std::memory_order_relaxed);
+    for (;;) {
+      if (begin >= n) break;
+      // OpenMP's rule: what is left over the number of threads, not below the grain; whole grains,
+      // so that chunks start at multiples of it.
+      const std::size_t share = (n - begin) / count_ / grain * grain;
+      const std::size_t size = std::min(n - begin, std::max(grain, share));
+      if (next.compare_exchange_weak(begin, begin + size, std::memory_order_relaxed)) {
+        body(begin, begin + size);
+        begin = next.load(std::memory_order_relaxed);
+      }
+    }
+  }
+  barrier();
+}
+
+void* Worker::arena(std::size_t bytes) {
+  Buffer& buffer = team_->seats_[index_].arena;
+  if (buffer.size() < bytes) buffer = Buffer(bytes);
+  return buffer.data();
+}
+
+ScratchPool& Worker::pool() { return team_->pool_; }
+
+Team::Team(TeamOptions options)
+    : options_(std::move(options)), id_(next_team_id()), seats_(options_.threads) {
+  process_cpus();
+  if (options_.threads == 0) throw std::invalid_argument("a team needs at least one thread");
+  if (!options_.cpus.empty() && options_.cpus.size() < options_.threads) {
+    throw std::invalid_argument("a pinned team needs one CPU a thread");
+  }
+}
+
+Team::~Team() {
+  // The caller was worker 0: give it back the CPUs it had.
+  if (placed_for == id_ && !options_.cpus.empty()) {
+    pthread_setaffinity_np(pthread_self(), sizeof(cpu_set_t), &process_cpus());
+    placed_for = 0;
+  }
+}
+
+void Team::place(unsigned index) {
+  if (placed_for != id_) {
+    cpu_set_t set;
+    if (options_.cpus.empty()) {
+      set = process_cpus();
+    } else {
+      CPU_ZERO(&set);
+      CPU_SET(options_.cpus[index], &set);
+    }
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // read back below
+    placed_for = id_;
+    cpu_set_t now;
+    CPU_ZERO(&now);
+    pthread_getaffinity_np(pthread_self(), sizeof now, &now);
+    seats_[index].placement.pinned = !options_.cpus.empty() && CPU_COUNT(&now) == 1 &&
+                                     CPU_ISSET(options_.cpus[index], &now);
+  }
+}
+
+void Team::run(FunctionRef<void(Worker&)> f) {
+  for (Counter& c : counters_) c.next.store(0, std::memory_order_relaxed);
+  arrived_.store(0, std::memory_order_relaxed);
+  int got = static_cast<int>(options_.threads);
+  if (options_.threads == 1) {
+    place(0);
+    Worker worker(*this, 0, 1);
+    f(worker);
+    seats_[0].placement.cpu = sched_getcpu();
+    return;
+  }
+  omp_set_dynamic(0);
+#pragma omp parallel num_threads(options_.threads)
+  {
+    const auto index = static_cast<unsigned>(omp_get_thread_num());
+    if (omp_get_num_threads() != static_cast<int>(options_.threads)) {
+      if (index == 0) got = omp_get_num_threads();
+    } else {
+      place(index);
+      Worker worker(*this, index, options_.threads);
+      f(worker);
+      seats_[index].placement.cpu = sched_getcpu();
+    }
+  }
+  if (got != static_cast<int>(options_.threads)) {
+    throw std::runtime_error("asked for " + std::to_string(options_.threads) +
+                             " threads, the OS gave " + std::to_string(got));
+  }
+}
+
+void Team::execute(RegionPolicy policy, FunctionRef<void(Flow&)> f) {
+  if (policy == RegionPolicy::kProduct) {
+    Flow flow(*this);
+    f(flow);
+    return;
+  }
+  run([&](Worker& worker) {
+    Flow flow(worker);
+    f(flow);
+  });
+}
+
+std::vector<Placement> Team::placements() const {
+  std::vector<Placement> placements;
+  for (const Seat& seat : seats_) placements.push_back(seat.placement);
+  return placements;
+}
+
+void Flow::step(FunctionRef<void(Worker&)> f) {
+  if (worker_ != nullptr) {
+    f(*worker_);
+    worker_->barrier();
+  } else {
+    team_->run(f);
+  }
+}
+
+}  // namespace ryz

@@ -1,0 +1,180 @@
+// How work is split over threads: the one team of the program, its loops, its barrier, and where
+// scratch memory and results lie. OpenMP gives the threads; the loops and the barrier are ours,
+// because libgomp fixes its wait policy at start and hides its dispatch from measurement.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernels/buffer.h"
+#include "kernels/function_ref.h"
+
+namespace ryz {
+
+enum class LoopKind : std::uint8_t { kStatic, kDynamic, kGuided };
+
+// `grain` counts iterations of the parallel loop, as the OpenMP schedule clause does.
+// kStatic with grain 0: one contiguous block a thread.
+struct LoopSpec {
+  LoopKind kind = LoopKind::kStatic;
+  std::size_t grain = 0;
+};
+
+// Where a chunk of a product puts its int32 sums before they become floats.
+enum class ScratchPolicy : std::uint8_t {
+  kLockedPool,  // as found: one pool behind a mutex, taken and given back for every chunk
+  kArenas,      // repaired: each thread's own
+};
+
+// Where threads write results.
+enum class OutputPolicy : std::uint8_t {
+  kInterleaved,  // as found: neighbouring chunks' results share cache lines
+  kAligned,      // repaired: each chunk's results start on a cache line of their own
+};
+
+// How a token's steps meet the team.
+enum class RegionPolicy : std::uint8_t {
+  kToken,    // one parallel region a token, barriers between steps
+  kProduct,  // as found: fork and join for every step
+};
+
+struct Schedule {
+  LoopSpec loop;
+  ScratchPolicy scratch = ScratchPolicy::kArenas;
+  OutputPolicy output = OutputPolicy::kAligned;
+  RegionPolicy region = RegionPolicy::kToken;
+};
+
+// One chunk of a loop over n iterations.
+struct Chunk {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+// The static chunks of worker `index` of `count`, in order: pure, so that it can be tested and
+// simulated. With grain 0 boundaries are rounded to multiples of `align` iterations.
+std::vector<Chunk> static_chunks(std::size_t n, std::size_t grain, unsigned index, unsigned count,
+                                 std::size_t align);
+
+class Team;
+
+// A mutex-guarded pool of scratch buffers, as the engine had it.
+class ScratchPool {
+ public:
+  void* acquire(std::size_t bytes);
+  void release(void* p);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Buffer>> free_;
+  std::vector<std::unique_ptr<Buffer>> used_;
+};
+
+// One thread's view of a running parallel region.
+class Worker {
+ public:
+  unsigned index() const { return index_; }
+  unsigned count() const { return count_; }
+
+  // Returns when every worker of the team has arrived; what they wrote before is visible after.
+  void barrier();
+
+  // Splits iterations [0, n) among the workers; body(begin, end) runs for each chunk this worker
+  // gets. Every worker must call it with the same arguments. Ends with a barrier.
+  // `align` rounds the boundaries of static blocks (grain 0) to multiples of so many iterations.
+  void loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
+            std::size_t align = 1);
+
+  // This worker's own 64-byte aligned scratch, valid until its next call.
+  void* arena(std::size_t bytes);
+
+  ScratchPool& pool();
+
+ private:
+  friend class Team;
+  Worker(Team& team, unsigned index, unsigned count) : team_(&team), index_(index), count_(count) {}
+
+  Team* team_;
+  unsigned index_;
+  unsigned count_;
+  std::uint64_t loops_ = 0;  // dynamic and guided loops begun in this region
+};
+
+struct TeamOptions {
+  unsigned threads = 1;
+  std::vector<int> cpus;  // one OS CPU number a worker; empty: not pinned
+};
+
+// Where a worker really ran, read back from the OS inside the region.
+struct Placement {
+  int cpu = -1;         // sched_getcpu() at the last region's end
+  bool pinned = false;  // its affinity mask is exactly the requested CPU
+};
+
+class Team {
+ public:
+  explicit Team(TeamOptions options);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  unsigned size() const { return options_.threads; }
+
+  // Runs f once on every worker (the caller is worker 0) and returns when all have finished.
+  // f must not throw. Throws std::runtime_error where the OS gives fewer threads.
+  void run(FunctionRef<void(Worker&)> f);
+
+  // Starts `f` on this schedule's region policy; see Flow.
+  void execute(RegionPolicy policy, FunctionRef<void(class Flow&)> f);
+
+  // Placements of the last run.
+  std::vector<Placement> placements() const;
+
+ private:
+  friend class Worker;
+  struct alignas(64) Counter {
+    std::atomic<std::size_t> next{0};
+  };
+  struct alignas(64) Seat {
+    Buffer arena;
+    Placement placement;
+  };
+
+  void place(unsigned index);
+
+  TeamOptions options_;
+  std::uint64_t id_;
+  std::vector<Seat> seats_;
+  // Loop k uses counter k % 3; whoever enters loop k clears the one of loop k + 1, which every
+  // worker has left (a barrier ends each loop) and none has reached.
+  Counter counters_[3];
+  alignas(64) std::atomic<unsigned> arrived_{0};
+  alignas(64) std::atomic<unsigned> generation_{0};
+  ScratchPool pool_;
+};
+
+// A sequence of parallel steps, run either inside one region (every worker executes the sequence,
+// a barrier after each step) or as one region a step. The code between steps must be pure control
+// flow: under RegionPolicy::kToken every worker executes it.
+class Flow {
+ public:
+  void step(FunctionRef<void(Worker&)> f);
+
+ private:
+  friend class Team;
+  explicit Flow(Team& team) : team_(&team) {}
+  explicit Flow(Worker& worker) : worker_(&worker) {}
+
+  Team* team_ = nullptr;
+  Worker* worker_ = nullptr;
+};
+
+// "s", "s4" (static), "g4" (dynamic), "u4" (guided): the schedule part of a cell id.
+std::string loop_name(LoopSpec spec);
+
+}  // namespace ryz
