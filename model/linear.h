@@ -1,0 +1,77 @@
+// A ternary linear layer: quantized activations in, real values out, by any kernel and schedule,
+// or by the naive product on the source weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/buffer.h"
+#include "kernels/kernel.h"
+#include "kernels/schedule.h"
+#include "model/weights.h"
+
+namespace ryz {
+
+// What a run asks for and what is executed. They differ only where a fault was put in to see a
+// diagnosis fire: the engine this lab descends from asked for AVX-512 and called scalar code.
+struct Combination {
+  const Kernel* requested = nullptr;  // null: the naive product, read from the source weights
+  const Kernel* executed = nullptr;   // same encoding as requested
+  Schedule schedule;
+};
+
+// The int8 activations of a batch with what kernels need beside them; reused between layers.
+// q = round(x · 127 / max|x|) per token, ties to even, so x ≈ q · scale.
+class QuantizedBatch {
+ public:
+  void resize(std::size_t tokens, std::size_t cols);
+
+  // Quantizes one token's row; different tokens may be quantized by different workers.
+  void quantize(std::size_t token, const float* x);
+
+  Activations view() const;
+  const float* scales() const { return scales_.data(); }
+  std::size_t tokens() const { return tokens_; }
+  std::size_t cols() const { return cols_; }
+  std::int8_t* row(std::size_t token);
+
+  // Table storage for `kernel` on this batch, grown when needed; null where it has none.
+  void* table(const Kernel& kernel);
+
+ private:
+  std::size_t tokens_ = 0;
+  std::size_t cols_ = 0;
+  std::size_t stride_ = 0;
+  Buffer q_;
+  Buffer table_;
+  std::vector<std::int32_t> sums_;
+  std::vector<float> scales_;
+};
+
+// Builds the kernel's table for the batch, as a team; the steps of a Flow. Nothing to do for a
+// kernel without tables. Storage must have been reserved (batch.table()) outside the flow.
+void build_table(Flow& flow, const Combination& combination, QuantizedBatch& batch);
+
+// The matrices that one product step multiplies: q, k and v share their activations and one loop.
+struct Product {
+  const TernaryTensor* source = nullptr;
+  const PackedMatrix* packed = nullptr;  // null for the naive product
+  float* y = nullptr;                    // [tokens][rows], results
+};
+
+// y[t][r] = weight scale · activation scale[t] · Σ_k W[r][k]·q[t][k] for each product, on the
+// combination's schedule: its iterations are the row tiles of the encoding, products one after
+// the other. With OutputScale::kUnit the activation scale is left out.
+class LinearRunner {
+ public:
+  // Reserves what a batch of `tokens` with products of up to `max_rows` rows needs.
+  void reserve(std::size_t tokens, std::size_t max_rows);
+  void multiply(Flow& flow, const Combination& combination, QuantizedBatch& batch,
+                const Product* products, std::size_t count);
+
+ private:
+  Buffer blocks_;  // line-aligned results of small chunks before they are gathered
+};
+
+}  // namespace ryz
