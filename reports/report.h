@@ -1,0 +1,284 @@
+// A report as plain data: what was asked, on which machine, what each cell measured, and what was
+// concluded from it. Knows no kernel, no model and no clock. Units stand in the names; a number
+// that was not measured is an empty optional with a reason beside it, never a zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ryz::report {
+
+inline constexpr const char* kSchemaName = "ryz-lab/report";
+inline constexpr const char* kSchemaVersion = "1.0.0";
+
+// ---- statuses ----------------------------------------------------------------------------------
+enum class Status : std::uint8_t { kOk, kWrong, kSkipped, kFailed };
+const char* status_name(Status status);  // "ok", "wrong", "skipped", "failed"
+
+enum class State : std::uint8_t { kClear, kBlocked, kUnknown };
+const char* state_name(State state);  // "clear", "blocked", "unknown"
+
+// ---- where and with what -----------------------------------------------------------------------
+struct Tool {
+  std::string version;
+  std::string git_sha;
+  bool git_dirty = false;
+  std::vector<std::string> argv;
+};
+
+struct Build {
+  std::string type;
+  std::string compiler;
+  std::string flags;
+  std::string openmp_runtime;
+  std::vector<std::string> isa_compiled;  // of all kernel files together
+};
+
+struct Cache {
+  int level = 0;
+  std::uint64_t bytes = 0;
+  unsigned shared_by_cores = 0;
+};
+
+struct Machine {
+  std::string key;  // hash of `hard`
+  struct Hard {
+    std::string arch;
+    std::string cpu_vendor;
+    std::string cpu_model_name;
+    int cpu_family = 0;
+    int cpu_model = 0;
+    int cpu_stepping = 0;
+    std::vector<std::string> isa_cpu;     // the CPU reports
+    std::vector<std::string> isa_os;      // of those, the OS saves registers for
+    std::vector<std::string> isa_masked;  // taken away by --without
+    std::vector<std::string> isa_usable;
+    unsigned cores_physical = 0;            // in this process's cpuset
+    unsigned cpus_allowed = 0;              // hardware threads in it
+    std::optional<double> cpu_quota_cores;  // cgroup limit
+    bool smt = false;
+    std::uint64_t llc_bytes = 0;
+    unsigned numa_nodes = 0;
+    bool hypervisor = false;
+  } hard;
+  struct Soft {
+    std::string kernel;
+    std::string microcode;
+    std::string governor;
+    std::string turbo;
+    std::string thp;
+    std::string aslr;
+    std::uint64_t memory_bytes = 0;
+    double load_1min = 0.0;
+  } soft;
+  std::vector<Cache> caches;
+};
+
+struct Model {
+  std::string source;  // path or preset
+  std::string arch;
+  std::string hash;
+  std::uint64_t ternary_weights = 0;
+  std::uint64_t head_bytes = 0;
+  std::string head_format;
+  std::map<std::string, std::uint64_t> dims;  // embd, ffn, layers, heads, kv_heads, vocab
+};
+
+// Every flag's effective value, axes expanded.
+struct Config {
+  std::vector<std::string> kernels, encodings, phases, schedules;
+  std::vector<std::uint64_t> grains, threads;
+  std::uint64_t seed = 0;
+  unsigned rounds = 0;
+  double sample_ms = 0.0;
+  std::string pin;
+  std::vector<std::int32_t> prompt;  // the forced tokens of the logits' check
+  unsigned prompt_tokens = 0;        // tokens of a prefill sample
+  std::string filter, exclude;
+};
+
+// ---- the catalogue -----------------------------------------------------------------------------
+struct CatalogueEntry {
+  std::string kernel;
+  std::string encoding;
+  std::vector<std::string> isa_needed;
+  double bits_per_weight = 0.0;
+  std::uint64_t row_tile = 0;
+  // "none", "pattern" (one table for all matrices) or "activations" (one a product)
+  std::string table_kind;
+  std::uint64_t table_bytes = 0;  // for the model's widest product, one token
+  // Tables per row and group as the engine had them, for this model's weights; only where the
+  // table belongs to weight patterns.
+  std::optional<std::uint64_t> as_found_table_bytes;
+  bool exact = false;
+  std::string known_wrong;  // why, or empty
+  bool runnable = false;
+  std::string reason;  // why not
+};
+
+// ---- cells -------------------------------------------------------------------------------------
+struct Sample {
+  unsigned round = 0;
+  unsigned order = 0;  // position within the round
+  std::uint64_t tokens = 0;
+  std::uint64_t time_ns = 0;
+};
+
+struct Throughput {
+  double median = 0.0;
+  double ci_lo = 0.0;  // 95 % of the median, seeded bootstrap over rounds; equal to it for n = 1
+  double ci_hi = 0.0;
+  double mad = 0.0;
+  std::size_t n = 0;
+};
+
+// Relative errors are ‖y − ŷ‖₂ / ‖y‖₂ against the naive product, ratios (1.41 = 141 %).
+struct Errors {
+  std::optional<double> products_worst;
+  std::optional<double> products_median;
+  std::string worst_product;             // e.g. "blk.3.ffn_down"
+  std::optional<double> activation_rms;  // of the worst product's real activations
+  std::optional<double> activation_rms_median;
+  std::optional<double> logits;             // forced prompt, last position
+  std::optional<std::uint64_t> mismatches;  // product elements that differ at all
+  bool non_finite = false;
+  double tolerance = 0.0;
+  std::string digest;  // of the logits' bytes
+};
+
+// Requested and called are separate facts: the second is what the kernels' own files tallied.
+struct Effective {
+  std::vector<std::string> isa_requested;           // what the requested kernel is compiled for
+  std::map<std::string, std::uint64_t> isa_called;  // ISA of the code that ran → calls
+  bool called_as_requested = false;
+  std::vector<int> cpus;  // where each thread ran
+  bool pinned = false;    // every thread's affinity read back as its one CPU
+};
+
+struct Roofline {
+  std::uint64_t bytes_per_token = 0;
+  double gb_per_s = 0.0;
+  std::optional<double> roof_ratio;  // of the read bandwidth measured for as many threads
+};
+
+struct Cell {
+  std::string id;
+  std::string phase, kernel, encoding, schedule;
+  std::uint64_t grain = 0, row_tile = 0, grain_rows = 0;
+  unsigned threads = 0;
+  std::string model;                        // source name, where a report holds cells of two models
+  std::map<std::string, std::string> axes;  // other non-default ones, as in the id
+  bool exact = false;                       // the encoding promises exactness
+  bool known_wrong = false;
+  Status status = Status::kFailed;
+  std::string status_reason;
+  bool few_samples = false;
+  std::string repro;
+  Effective effective;
+  Errors error;
+  std::optional<Throughput> tok_per_s;  // only where status is ok
+  std::string tok_per_s_reason;
+  std::vector<Sample> samples;
+  std::optional<double> speedup, efficiency;  // against the same cell at 1 thread, paired by round
+  std::optional<Roofline> roofline;
+  std::uint64_t weights_bytes = 0, table_bytes = 0;
+};
+
+struct CurvePoint {
+  unsigned threads = 0;
+  std::string state;  // "measured", "not_measured"
+  std::string reason;
+  std::string cell_id;
+  std::optional<double> tok_per_s, speedup, efficiency;
+};
+struct Curve {
+  std::string phase, kernel, encoding, schedule, model;
+  std::vector<CurvePoint> points;
+};
+
+// ---- what was concluded ------------------------------------------------------------------------
+struct Evidence {
+  std::string fact;
+  std::optional<double> value;
+  std::string unit;
+  std::vector<std::string> cells;
+};
+struct Verdict {
+  std::string name;  // "simd", "encoding", "threading"
+  State state = State::kUnknown;
+  std::string code;  // "OK", "SIMD_NOT_DISPATCHED", ...
+  std::string summary;
+  std::vector<Evidence> evidence;
+  std::string rule;
+  std::optional<double> impact_ratio;  // how much faster without the blocker
+  std::string next_step;
+};
+
+struct LadderStage {
+  int stage = 0;
+  std::string title;
+  unsigned threads = 0;
+  std::string cell_id;
+  Status status = Status::kFailed;
+  std::string status_reason;
+  std::optional<double> tok_per_s;  // of a wrong stage too: it counts for nothing else
+  std::optional<double> ci_lo, ci_hi;
+  Errors error;
+  std::vector<Verdict> verdicts;
+  std::optional<double> promised_tok_per_s;
+};
+
+// One scheduling fault put alone on the ladder's last stage.
+struct FaultCost {
+  std::string fault;  // "dynamic,1", "locked pool", ...
+  unsigned threads = 0;
+  std::string cell_id;
+  Status status = Status::kFailed;
+  std::string status_reason;
+  std::optional<double> tok_per_s;
+  std::optional<double> slowdown_ratio, ci_lo, ci_hi;  // repaired / faulty, paired by round
+};
+
+struct Gate {
+  std::string name;
+  std::string state;  // "pass", "fail", "not_measured"
+  double threshold = 0.0;
+  std::optional<double> measured;
+  std::string cell_id;
+  std::string reason;
+};
+
+struct Bandwidth {
+  unsigned threads = 0;
+  double gb_per_s = 0.0;
+};
+
+struct Report {
+  std::string report_id;
+  std::string command;
+  bool complete = false;
+  std::string created_utc;
+  double duration_s = 0.0;
+  Tool tool;
+  Build build;
+  Machine machine;
+  std::vector<Model> models;  // first: the matrix's; second, where different: the ladder's
+  Config config;
+  std::vector<CatalogueEntry> catalogue;
+  std::vector<Bandwidth> read_bandwidth;
+  std::vector<Cell> cells;
+  std::vector<Curve> curves;
+  std::vector<LadderStage> ladder;
+  std::vector<FaultCost> faults;
+  std::vector<Verdict> verdicts;
+  std::vector<Gate> gates;
+  std::vector<std::string> warnings;
+  std::string verdict = "incomplete";  // the last line's word
+  int exit_code = 8;
+};
+
+}  // namespace ryz::report
