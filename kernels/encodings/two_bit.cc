@@ -17,9 +17,8 @@ void pack_tile(const std::int8_t* trits, std::size_t /*stride*/, std::size_t /*r
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::int8_t* w = trits + b * kTwoBitBlockCols;
     for (std::size_t j = 0; j < kTwoBitBlockBytes; ++j) {
-      out[b * kTwoBitBlockBytes + j] =
-          static_cast<std::uint8_t>((w[j] + 1) | (w[j + 64] + 1) << 2 | (w[j + 128] + 1) << 4 |
-                                    (w[j + 192] + 1) << 6);
+      out[b * kTwoBitBlockBytes + j] = static_cast<std::uint8_t>(
+          (w[j] + 1) | (w[j + 64] + 1) << 2 | (w[j + 128] + 1) << 4 | (w[j + 192] + 1) << 6);
     }
   }
 }

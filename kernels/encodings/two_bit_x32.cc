@@ -1,0 +1,74 @@
+#include "kernels/encodings/two_bit_x32.h"
+
+#include <cstring>
+
+#include "kernels/ternary.h"
+
+namespace ryz {
+namespace {
+
+static_assert(kActivationBlock % kTwoBitX32GroupCols == 0, "a group's activations are readable");
+
+constexpr std::uint32_t kAllZero = 0x55555555u;  // 16 fields of w + 1 = 1
+
+std::size_t groups_of(std::size_t cols) {
+  return (cols + kTwoBitX32GroupCols - 1) / kTwoBitX32GroupCols;
+}
+
+std::size_t tile_bytes(std::size_t cols) { return groups_of(cols) * kTwoBitX32GroupBytes; }
+
+void pack_tile(const std::int8_t* trits, std::size_t stride, std::size_t rows, std::size_t cols,
+               std::uint8_t* out) {
+  const std::size_t groups = groups_of(cols);
+  for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
+    const std::int8_t* w = trits + r * stride;
+    for (std::size_t g = 0; g < groups; ++g) {
+      std::uint32_t dword = kAllZero;
+      if (r < rows) {
+        // Four bytes at a time: a trit's bits 1-0, read as unsigned, are w mod 4, so adding 1 to
+        // each two-bit field without carries between them gives w + 1.
+        std::uint32_t four[4];
+        std::memcpy(four, w + g * kTwoBitX32GroupCols, sizeof four);
+        constexpr std::uint32_t kField = 0x03030303u;
+        const auto plus_one = [](std::uint32_t x) { return ((x & kField) + 0x01010101u) & kField; };
+        dword = plus_one(four[0]) | plus_one(four[1]) << 2 | plus_one(four[2]) << 4 |
+                plus_one(four[3]) << 6;
+      }
+      std::memcpy(out + g * kTwoBitX32GroupBytes + 4 * r, &dword, sizeof dword);
+    }
+  }
+}
+
+void unpack_tile(const std::uint8_t* packed, std::size_t rows, std::size_t cols, std::int8_t* trits,
+                 std::size_t stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t k = 0; k < cols; ++k) {
+      const std::size_t field = k % kTwoBitX32GroupCols / 4;
+      const std::uint8_t byte =
+          packed[k / kTwoBitX32GroupCols * kTwoBitX32GroupBytes + 4 * r + k % 4];
+      trits[r * stride + k] = static_cast<std::int8_t>((byte >> (2 * field) & 3) - 1);
+    }
+  }
+}
+
+}  // namespace
+
+constinit const Encoding encoding_two_bit_x32{
+    .name = "two-bit-x32",
+    .summary = "w+1 in two bits, 32 rows interleaved; multiply-add, no table",
+    .bits_per_weight = 2.0,
+    .row_tile = kTwoBitX32Rows,
+    .group_cols = 1,
+    .table_kind = TableKind::kNone,
+    .output_scale = OutputScale::kNormal,
+    .exact = true,
+    .known_wrong = nullptr,
+    .tile_bytes = tile_bytes,
+    .pack_tile = pack_tile,
+    .unpack_tile = unpack_tile,
+    .shared_table_bytes = 0,
+    .prepare = nullptr,
+    .activation_table_bytes = nullptr,
+};
+
+}  // namespace ryz

@@ -1,0 +1,35 @@
+// Small AVX2 pieces that several variants share; see simd512.h for why they are anonymous.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ryz {
+namespace {
+
+inline __m256i load32(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+
+inline __m256i broadcast_dword256(const std::int8_t* p) {
+  std::int32_t dword;
+  __builtin_memcpy(&dword, p, sizeof dword);
+  return _mm256_set1_epi32(dword);
+}
+
+// Lane i of the result is the sum of v_i's eight lanes.
+inline __m128i reduce4(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
+  const __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3));
+  return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+inline void store4(std::int32_t* out, __m128i v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), v);
+}
+
+inline __m128i load4(const std::int32_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+
+}  // namespace
+}  // namespace ryz
