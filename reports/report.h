@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ryz::report {
@@ -18,9 +19,11 @@ inline constexpr const char* kSchemaVersion = "1.0.0";
 // ---- statuses ----------------------------------------------------------------------------------
 enum class Status : std::uint8_t { kOk, kWrong, kSkipped, kFailed };
 const char* status_name(Status status);  // "ok", "wrong", "skipped", "failed"
+std::optional<Status> status_from_name(std::string_view name);
 
 enum class State : std::uint8_t { kClear, kBlocked, kUnknown };
 const char* state_name(State state);  // "clear", "blocked", "unknown"
+std::optional<State> state_from_name(std::string_view name);
 
 // ---- where and with what -----------------------------------------------------------------------
 struct Tool {
@@ -28,6 +31,7 @@ struct Tool {
   std::string git_sha;
   bool git_dirty = false;
   std::vector<std::string> argv;
+  bool operator==(const Tool&) const = default;
 };
 
 struct Build {
@@ -36,12 +40,14 @@ struct Build {
   std::string flags;
   std::string openmp_runtime;
   std::vector<std::string> isa_compiled;  // of all kernel files together
+  bool operator==(const Build&) const = default;
 };
 
 struct Cache {
   int level = 0;
   std::uint64_t bytes = 0;
   unsigned shared_by_cores = 0;
+  bool operator==(const Cache&) const = default;
 };
 
 struct Machine {
@@ -64,6 +70,7 @@ struct Machine {
     std::uint64_t llc_bytes = 0;
     unsigned numa_nodes = 0;
     bool hypervisor = false;
+    bool operator==(const Hard&) const = default;
   } hard;
   struct Soft {
     std::string kernel;
@@ -74,8 +81,10 @@ struct Machine {
     std::string aslr;
     std::uint64_t memory_bytes = 0;
     double load_1min = 0.0;
+    bool operator==(const Soft&) const = default;
   } soft;
   std::vector<Cache> caches;
+  bool operator==(const Machine&) const = default;
 };
 
 struct Model {
@@ -86,6 +95,7 @@ struct Model {
   std::uint64_t head_bytes = 0;
   std::string head_format;
   std::map<std::string, std::uint64_t> dims;  // embd, ffn, layers, heads, kv_heads, vocab
+  bool operator==(const Model&) const = default;
 };
 
 // Every flag's effective value, axes expanded.
@@ -99,6 +109,7 @@ struct Config {
   std::vector<std::int32_t> prompt;  // the forced tokens of the logits' check
   unsigned prompt_tokens = 0;        // tokens of a prefill sample
   std::string filter, exclude;
+  bool operator==(const Config&) const = default;
 };
 
 // ---- the catalogue -----------------------------------------------------------------------------
@@ -118,6 +129,7 @@ struct CatalogueEntry {
   std::string known_wrong;  // why, or empty
   bool runnable = false;
   std::string reason;  // why not
+  bool operator==(const CatalogueEntry&) const = default;
 };
 
 // ---- cells -------------------------------------------------------------------------------------
@@ -126,6 +138,7 @@ struct Sample {
   unsigned order = 0;  // position within the round
   std::uint64_t tokens = 0;
   std::uint64_t time_ns = 0;
+  bool operator==(const Sample&) const = default;
 };
 
 struct Throughput {
@@ -134,6 +147,7 @@ struct Throughput {
   double ci_hi = 0.0;
   double mad = 0.0;
   std::size_t n = 0;
+  bool operator==(const Throughput&) const = default;
 };
 
 // Relative errors are ‖y − ŷ‖₂ / ‖y‖₂ against the naive product, ratios (1.41 = 141 %).
@@ -148,6 +162,8 @@ struct Errors {
   bool non_finite = false;
   double tolerance = 0.0;
   std::string digest;  // of the logits' bytes
+  std::string reason;  // why numbers above are empty
+  bool operator==(const Errors&) const = default;
 };
 
 // Requested and called are separate facts: the second is what the kernels' own files tallied.
@@ -157,12 +173,14 @@ struct Effective {
   bool called_as_requested = false;
   std::vector<int> cpus;  // where each thread ran
   bool pinned = false;    // every thread's affinity read back as its one CPU
+  bool operator==(const Effective&) const = default;
 };
 
 struct Roofline {
   std::uint64_t bytes_per_token = 0;
   double gb_per_s = 0.0;
   std::optional<double> roof_ratio;  // of the read bandwidth measured for as many threads
+  bool operator==(const Roofline&) const = default;
 };
 
 struct Cell {
@@ -184,8 +202,11 @@ struct Cell {
   std::string tok_per_s_reason;
   std::vector<Sample> samples;
   std::optional<double> speedup, efficiency;  // against the same cell at 1 thread, paired by round
+  std::string scaling_reason;                 // why these two are empty
   std::optional<Roofline> roofline;
+  std::string roofline_reason;
   std::uint64_t weights_bytes = 0, table_bytes = 0;
+  bool operator==(const Cell&) const = default;
 };
 
 struct CurvePoint {
@@ -194,10 +215,12 @@ struct CurvePoint {
   std::string reason;
   std::string cell_id;
   std::optional<double> tok_per_s, speedup, efficiency;
+  bool operator==(const CurvePoint&) const = default;
 };
 struct Curve {
   std::string phase, kernel, encoding, schedule, model;
   std::vector<CurvePoint> points;
+  bool operator==(const Curve&) const = default;
 };
 
 // ---- what was concluded ------------------------------------------------------------------------
@@ -206,6 +229,7 @@ struct Evidence {
   std::optional<double> value;
   std::string unit;
   std::vector<std::string> cells;
+  bool operator==(const Evidence&) const = default;
 };
 struct Verdict {
   std::string name;  // "simd", "encoding", "threading"
@@ -216,6 +240,7 @@ struct Verdict {
   std::string rule;
   std::optional<double> impact_ratio;  // how much faster without the blocker
   std::string next_step;
+  bool operator==(const Verdict&) const = default;
 };
 
 struct LadderStage {
@@ -230,6 +255,7 @@ struct LadderStage {
   Errors error;
   std::vector<Verdict> verdicts;
   std::optional<double> promised_tok_per_s;
+  bool operator==(const LadderStage&) const = default;
 };
 
 // One scheduling fault put alone on the ladder's last stage.
@@ -241,6 +267,7 @@ struct FaultCost {
   std::string status_reason;
   std::optional<double> tok_per_s;
   std::optional<double> slowdown_ratio, ci_lo, ci_hi;  // repaired / faulty, paired by round
+  bool operator==(const FaultCost&) const = default;
 };
 
 struct Gate {
@@ -250,11 +277,13 @@ struct Gate {
   std::optional<double> measured;
   std::string cell_id;
   std::string reason;
+  bool operator==(const Gate&) const = default;
 };
 
 struct Bandwidth {
   unsigned threads = 0;
   double gb_per_s = 0.0;
+  bool operator==(const Bandwidth&) const = default;
 };
 
 struct Report {
@@ -279,6 +308,7 @@ struct Report {
   std::vector<std::string> warnings;
   std::string verdict = "incomplete";  // the last line's word
   int exit_code = 8;
+  bool operator==(const Report&) const = default;
 };
 
 }  // namespace ryz::report
