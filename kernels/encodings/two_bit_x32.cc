@@ -1,7 +1,6 @@
 #include "kernels/encodings/two_bit_x32.h"
 
-#include <cstring>
-
+#include "kernels/encodings/trits.h"
 #include "kernels/ternary.h"
 
 namespace ryz {
@@ -25,14 +24,11 @@ void pack_tile(const std::int8_t* trits, std::size_t stride, std::size_t rows, s
     for (std::size_t g = 0; g < groups; ++g) {
       std::uint32_t dword = kAllZero;
       if (r < rows) {
-        // Four bytes at a time: a trit's bits 1-0, read as unsigned, are w mod 4, so adding 1 to
-        // each two-bit field without carries between them gives w + 1.
-        std::uint32_t four[4];
-        std::memcpy(four, w + g * kTwoBitX32GroupCols, sizeof four);
-        constexpr std::uint32_t kField = 0x03030303u;
-        const auto plus_one = [](std::uint32_t x) { return ((x & kField) + 0x01010101u) & kField; };
-        dword = plus_one(four[0]) | plus_one(four[1]) << 2 | plus_one(four[2]) << 4 |
-                plus_one(four[3]) << 6;
+        const std::int8_t* four = w + g * kTwoBitX32GroupCols;
+        dword = plus_one(load_word<std::uint32_t>(four)) |
+                plus_one(load_word<std::uint32_t>(four + 4)) << 2 |
+                plus_one(load_word<std::uint32_t>(four + 8)) << 4 |
+                plus_one(load_word<std::uint32_t>(four + 12)) << 6;
       }
       std::memcpy(out + g * kTwoBitX32GroupBytes + 4 * r, &dword, sizeof dword);
     }

@@ -95,7 +95,8 @@ inline void rows_times_four(const std::uint8_t* codes, std::size_t row_bytes, st
         }
 #pragma GCC unroll 4
         for (std::size_t t = 0; t < kTokens; ++t) {
-          const __m512i at = _mm512_loadu_si512(a + t * stride);
+          __m512i at = _mm512_loadu_si512(a + t * stride);
+          asm("" : "+v"(at));  // one load, not one for every row
 #pragma GCC unroll 4
           for (std::size_t r = 0; r < kRows; ++r) {
             acc[t][r] = _mm512_dpbusd_epi32(acc[t][r], w[r], at);

@@ -1,0 +1,46 @@
+// What the encodings' packers share: trits as bytes, several to a word.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace ryz {
+
+// w + 1 in every byte of a word of trits. A trit's two low bits are w mod 4, so that adding 1 to
+// them and masking cannot carry into the next byte.
+template <class Word>
+constexpr Word plus_one(Word trits) {
+  constexpr Word kOnes = static_cast<Word>(0x0101010101010101u);
+  return ((trits & (3 * kOnes)) + kOnes) & (3 * kOnes);
+}
+
+template <class Word>
+Word load_word(const std::int8_t* p) {
+  Word word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+// 3^n.
+constexpr unsigned power_of_three(unsigned n) { return n == 0 ? 1 : 3 * power_of_three(n - 1); }
+
+// Weight i of a code Σ (w_i + 1)·3^i.
+constexpr int trit_of(unsigned code, unsigned i) {
+  return static_cast<int>(code / power_of_three(i) % 3) - 1;
+}
+
+// Packs a row in units of kCols columns: pack_unit(w, u) takes unit u's weights (a pointer to
+// kCols readable trits) and must write them. The last unit may be short: it reads zeros there.
+template <std::size_t kCols, class PackUnit>
+void pack_units(const std::int8_t* trits, std::size_t cols, PackUnit pack_unit) {
+  const std::size_t whole = cols / kCols;
+  for (std::size_t u = 0; u < whole; ++u) pack_unit(trits + u * kCols, u);
+  if (whole * kCols < cols) {
+    std::int8_t tail[kCols] = {};
+    std::memcpy(tail, trits + whole * kCols, cols - whole * kCols);
+    pack_unit(static_cast<const std::int8_t*>(tail), whole);
+  }
+}
+
+}  // namespace ryz

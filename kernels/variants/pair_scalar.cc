@@ -1,0 +1,53 @@
+// `pair` on plain x86-64.
+#include "kernels/encodings/pair.h"
+#include "kernels/kernel.h"
+#include "kernels/variants/activation_tables.h"
+#include "kernels/variants/lookup_scalar.h"
+
+namespace ryz {
+namespace {
+
+struct Lookups : ScalarSums {
+  using Entry = std::int16_t;
+  static constexpr std::size_t kBlockBytes = kPairBlockBytes;
+  static constexpr std::size_t kBlockEntries = kPairBlock * kPairTableStride;
+  static constexpr std::size_t kStageBlocks = 48;  // 24 KB of tables
+
+  static void add(const std::uint8_t* codes, const std::int16_t* table, Sum& sum) {
+    for (std::size_t b = 0; b < kPairBlockBytes; ++b) {
+      const std::int16_t* t = table + 2 * b * kPairTableStride;
+      sum += t[codes[b] & 15] + t[kPairTableStride + (codes[b] >> 4)];
+    }
+  }
+};
+
+std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
+  return tokens * pair_padded_groups(cols) * kPairTableStride * sizeof(std::int16_t);
+}
+
+void build(const Activations& activations, GroupRange groups, void* table) noexcept {
+  static_assert(PairTable::kStride == kPairTableStride && PairTable::kCols == kPairCols);
+  build_activation_tables<PairTable>(activations, groups, pair_padded_groups(activations.cols),
+                                     static_cast<std::int16_t*>(table));
+}
+
+void multiply(const PackedView& weights, const Activations& activations, const void* table,
+              RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
+  tally_call(kCompiledIsa);
+  lookup_rows(Lookups{}, weights, activations.tokens, static_cast<const std::int16_t*>(table), rows,
+              out, out_stride);
+}
+
+}  // namespace
+
+extern const Kernel kernel_pair_scalar;
+constinit const Kernel kernel_pair_scalar{
+    .name = "scalar",
+    .encoding = &encoding_pair,
+    .needs = kCompiledIsa,
+    .table_bytes = table_bytes,
+    .build = build,
+    .multiply = multiply,
+};
+
+}  // namespace ryz
