@@ -30,6 +30,9 @@ class QuantizedBatch {
   // Quantizes one token's row; different tokens may be quantized by different workers.
   void quantize(std::size_t token, const float* x);
 
+  // Takes a row as it was quantized elsewhere: `cols` values and their scale.
+  void assign(std::size_t token, const std::int8_t* q, float scale);
+
   Activations view() const;
   const float* scales() const { return scales_.data(); }
   std::size_t tokens() const { return tokens_; }
@@ -65,13 +68,19 @@ struct Product {
 // the other. With OutputScale::kUnit the activation scale is left out.
 class LinearRunner {
  public:
-  // Reserves what a batch of `tokens` with products of up to `max_rows` rows needs.
-  void reserve(std::size_t tokens, std::size_t max_rows);
+  // Reserves what a batch of `tokens` with products of up to `max_rows` rows (those of one call
+  // together) in tiles of up to `row_tile` needs. Not inside a Flow.
+  void reserve(std::size_t tokens, std::size_t max_rows, std::size_t row_tile = 256);
   void multiply(Flow& flow, const Combination& combination, QuantizedBatch& batch,
                 const Product* products, std::size_t count);
 
  private:
+  struct Plan;
+  void run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end);
+  void gather(const Plan& plan, std::size_t begin, std::size_t end) const;
+
   Buffer blocks_;  // line-aligned results of small chunks before they are gathered
+  Buffer ends_;    // where a chunk that began at some row ends, for chunks of unknown length
 };
 
 }  // namespace ryz

@@ -1,0 +1,157 @@
+#include "model/head.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cpu.h"
+#include "model/ops_table.h"
+#include "model/q6k.h"
+#include "model/quantize.h"
+
+namespace ryz {
+namespace {
+
+void q6k_rows(const std::uint8_t* rows, std::size_t count, const Q6kInput* input, float* out) {
+  for (std::size_t r = 0; r < count; ++r) {
+    float sums[4] = {};
+    for (std::size_t b = 0; b < input->blocks; ++b, rows += kQ6kBlockBytes) {
+      std::int8_t quants[kQ6kBlock];
+      q6k_quants(rows, quants);
+      const std::int8_t* q = input->q + b * kQ6kBlock;
+      std::int32_t product = 0;
+      for (std::size_t s = 0; s < kQ6kBlock / kQ6kSubBlock; ++s) {
+        std::int32_t sum = 0;
+        for (std::size_t i = s * kQ6kSubBlock; i < (s + 1) * kQ6kSubBlock; ++i) {
+          sum += quants[i] * q[i];
+        }
+        product += static_cast<std::int8_t>(rows[kQ6kScales + s]) * sum;
+      }
+      sums[b % 4] += q6k_scale(rows) * input->scales[b] * static_cast<float>(product);
+    }
+    out[r] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+}
+
+void f16_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
+              float* out) {
+  constexpr std::size_t kPart = 16;
+  for (std::size_t r = 0; r < count; ++r, rows += 2 * cols) {
+    float sums[kPart] = {};
+    for (std::size_t k = 0; k < cols; k += kPart) {
+      std::uint16_t halves[kPart];
+      std::memcpy(halves, rows + 2 * k, sizeof halves);
+      for (std::size_t i = 0; i < kPart; ++i) sums[i] += half_to_float(halves[i]) * x[k + i];
+    }
+    for (std::size_t n = kPart / 2; n > 0; n /= 2) {
+      for (std::size_t i = 0; i < n; ++i) sums[i] += sums[i + n];
+    }
+    out[r] = sums[0];
+  }
+}
+
+void f32_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
+              float* out) {
+  for (std::size_t r = 0; r < count; ++r, rows += 4 * cols) {
+    out[r] = ops_baseline.dot(reinterpret_cast<const float*>(rows), x, cols);
+  }
+}
+
+// Rows that stay in the first-level cache while every token passes over them.
+constexpr std::size_t kRowBlock = 16;
+
+}  // namespace
+
+constinit const HeadTable head_scalar{
+    .needs = {}, .q6k_rows = q6k_rows, .f16_rows = f16_rows, .f32_rows = f32_rows};
+
+const HeadTable& best_head_table() {
+  const IsaSet usable = usable_isa();
+  if (contains(usable, head_avx512.needs)) return head_avx512;
+  if (contains(usable, head_avx2.needs)) return head_avx2;
+  return head_scalar;
+}
+
+void HeadInput::reserve(const RowTensor& head, std::size_t tokens) {
+  format_ = head.format;
+  cols_ = head.cols;
+  const auto grow = [](Buffer& buffer, std::size_t bytes) {
+    if (buffer.size() < bytes) buffer = Buffer(bytes);
+  };
+  if (format_ != RowFormat::kQ6K) {
+    grow(real_, tokens * cols_ * sizeof(float));
+    return;
+  }
+  blocks_ = cols_ / kQ6kBlock;
+  grow(q_, tokens * cols_);
+  grow(fours_, tokens * cols_ / 4 * sizeof(std::int32_t));
+  grow(sixteens_, tokens * cols_ / 16 * sizeof(std::int16_t));
+  grow(scales_, tokens * ((blocks_ + 3) / 4 * 4) * sizeof(float));
+}
+
+Q6kInput HeadInput::q6k(std::size_t token) const {
+  return {q_.as<std::int8_t>() + token * cols_, fours_.as<std::int32_t>() + token * (cols_ / 4),
+          sixteens_.as<std::int16_t>() + token * (cols_ / 16),
+          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_};
+}
+
+void HeadInput::set(std::size_t token, const float* hidden) {
+  if (format_ != RowFormat::kQ6K) {
+    std::copy_n(hidden, cols_, real_.as<float>() + token * cols_);
+    return;
+  }
+  auto* const q = q_.as<std::int8_t>() + token * cols_;
+  auto* const fours = fours_.as<std::int32_t>() + token * (cols_ / 4);
+  auto* const sixteens = sixteens_.as<std::int16_t>() + token * (cols_ / 16);
+  auto* const scales = scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4);
+  std::fill_n(scales, (blocks_ + 3) / 4 * 4, 0.0F);
+  for (std::size_t b = 0; b < blocks_; ++b) {
+    const float max = max_magnitude(hidden + b * kQ6kBlock, kQ6kBlock);
+    // A block of zeros, or so small that 127/max overflows: its product is nothing.
+    const float factor = max > 1e-30F ? 127.0F / max : 0.0F;
+    scales[b] = max / 127.0F;
+    round_to_int8(hidden + b * kQ6kBlock, factor, kQ6kBlock, q + b * kQ6kBlock);
+  }
+  for (std::size_t i = 0; i < cols_ / 4; ++i) {
+    fours[i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
+  }
+  for (std::size_t i = 0; i < cols_ / 16; ++i) {
+    int sum = 0;
+    for (std::size_t j = 0; j < 16; ++j) sum += q[16 * i + j];
+    sixteens[i] = static_cast<std::int16_t>(sum);
+  }
+}
+
+void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, std::size_t tokens,
+                   float* logits) {
+  const HeadTable& table = best_head_table();
+  flow.step([&](Worker& worker) {
+    // Whole cache lines of logits a worker.
+    const std::size_t units = (head.rows + kRowBlock - 1) / kRowBlock;
+    const std::size_t begin = units * worker.index() / worker.count() * kRowBlock;
+    const std::size_t end =
+        std::min(head.rows, units * (worker.index() + 1) / worker.count() * kRowBlock);
+    const std::size_t row_bytes = head.row_bytes();
+    for (std::size_t r = begin; r < end; r += kRowBlock) {
+      const std::size_t count = std::min(kRowBlock, end - r);
+      const std::uint8_t* rows = head.data + r * row_bytes;
+      for (std::size_t t = 0; t < tokens; ++t) {
+        float* out = logits + t * head.rows + r;
+        switch (head.format) {
+          case RowFormat::kQ6K: {
+            const Q6kInput token = input.q6k(t);
+            table.q6k_rows(rows, count, &token, out);
+            break;
+          }
+          case RowFormat::kF16:
+            table.f16_rows(rows, count, head.cols, input.real(t), out);
+            break;
+          case RowFormat::kF32:
+            table.f32_rows(rows, count, head.cols, input.real(t), out);
+            break;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace ryz

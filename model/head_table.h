@@ -1,0 +1,38 @@
+// One instruction set's code for rows of the output head: raw pointers only, since the files that
+// fill this in are compiled for more than the baseline.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/isa.h"
+
+namespace ryz {
+
+// A hidden state in int8, blocks of 256.
+struct Q6kInput {
+  const std::int8_t* q = nullptr;          // [blocks · 256]
+  const std::int32_t* fours = nullptr;     // [blocks · 64], -32 · Σ of 4 consecutive q
+  const std::int16_t* sixteens = nullptr;  // [blocks · 16], Σ of 16 consecutive q
+  const float* scales = nullptr;           // [blocks], zeros up to a multiple of 4
+  std::size_t blocks = 0;
+};
+
+struct HeadTable {
+  IsaSet needs;
+  // out[r] = row r · input for `count` rows that follow each other.
+  void (*q6k_rows)(const std::uint8_t* rows, std::size_t count, const Q6kInput* input, float* out);
+  void (*f16_rows)(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
+                   float* out);
+  void (*f32_rows)(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
+                   float* out);
+};
+
+extern const HeadTable head_scalar;
+extern const HeadTable head_avx2;
+extern const HeadTable head_avx512;
+
+// The best that runs here with the current mask.
+const HeadTable& best_head_table();
+
+}  // namespace ryz

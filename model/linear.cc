@@ -1,0 +1,244 @@
+#include "model/linear.h"
+
+#include <algorithm>
+
+#include "kernels/reference.h"
+#include "model/product_groups.h"
+
+namespace ryz {
+namespace {
+
+// Sums of one kernel call: well inside a second-level cache, beside the table or the weights.
+constexpr std::size_t kSumsBytes = std::size_t{256} << 10;
+
+// A stride between tokens' sums that is not a power of two: those all fall into one cache set.
+constexpr std::size_t sums_stride(std::size_t rows) { return round_up(rows, kLineFloats) + 16; }
+
+std::size_t tiles_of(const Product& product, std::size_t row_tile) {
+  return (product.source->rows + row_tile - 1) / row_tile;
+}
+
+}  // namespace
+
+void build_table(Flow& flow, const Combination& combination, QuantizedBatch& batch) {
+  const Kernel* kernel = combination.executed;
+  if (kernel == nullptr || kernel->build == nullptr) return;
+  const std::size_t group_cols = kernel->encoding->group_cols;
+  const std::size_t groups = (batch.cols() + group_cols - 1) / group_cols;
+  const std::size_t units = (groups + kBuildAlign - 1) / kBuildAlign;
+  void* const table = batch.table(*kernel);
+  flow.step([&](Worker& worker) {
+    const std::size_t begin = units * worker.index() / worker.count() * kBuildAlign;
+    const std::size_t end =
+        std::min(groups, units * (worker.index() + 1) / worker.count() * kBuildAlign);
+    if (begin < end) kernel->build(batch.view(), {begin, end}, table);
+  });
+}
+
+// One product step. Rows are also counted through all its products, each padded to whole tiles:
+// the `global` row of iteration i is i · row_tile.
+struct LinearRunner::Plan {
+  const Kernel* kernel = nullptr;  // null: the naive product
+  const Product* products = nullptr;
+  std::size_t count = 0;
+  std::size_t row_tile = 1;
+  std::size_t tiles = 0;
+  std::size_t tokens = 0;
+  Activations activations;
+  const void* table = nullptr;
+  const float* activation_scales = nullptr;  // null: 1
+  bool locked_pool = false;
+  // Results of a chunk go to a block of their own first, since y's lines have several owners.
+  bool blocks = false;
+  std::size_t known_rows = 0;  // rows of a chunk where the schedule fixes them, else 0
+
+  // First float of the block of the chunk that begins at a global row; chunk [tokens][rows].
+  std::size_t block_start(std::size_t global) const {
+    return global * round_up(tokens, kLineFloats);
+  }
+  std::size_t tiles_at(std::size_t i) const { return tiles_of(products[i], row_tile); }
+
+  // A chunk covers whole cache lines of every product's y.
+  bool lines_are_whole(const Schedule& schedule) const;
+};
+
+bool LinearRunner::Plan::lines_are_whole(const Schedule& schedule) const {
+  const bool blocks_are_aligned =
+      schedule.loop.kind == LoopKind::kStatic && schedule.loop.grain == 0;
+  const std::size_t grain = std::max<std::size_t>(1, schedule.loop.grain);
+  if (!blocks_are_aligned && grain * row_tile % kLineFloats != 0) return false;
+  std::size_t base = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto address = reinterpret_cast<std::uintptr_t>(products[i].y);
+    if (address % (kLineFloats * sizeof(float)) != 0 || base * row_tile % kLineFloats != 0) {
+      return false;
+    }
+    if (tokens > 1 && products[i].source->rows % kLineFloats != 0) return false;
+    base += tiles_at(i);
+  }
+  return true;
+}
+
+namespace {
+
+// What one product contributes to a chunk, before it is split by memory.
+struct Part {
+  const Product* product;
+  std::size_t begin, end;  // rows
+  float* out;              // of row `begin`, token 0
+  std::size_t out_stride;  // floats between tokens
+};
+
+// Sums of rows [begin, end) as floats.
+void store_floats(const Part& part, std::size_t begin, std::size_t end, std::size_t tokens,
+                  const std::int32_t* sums, std::size_t stride, const float* activation_scales) {
+  for (std::size_t t = 0; t < tokens; ++t) {
+    float scale = part.product->source->scale;
+    if (activation_scales != nullptr) scale *= activation_scales[t];
+    const std::int32_t* from = sums + t * stride;
+    float* to = part.out + t * part.out_stride + (begin - part.begin);
+    const std::size_t n = end - begin;
+    for (std::size_t r = 0; r < n; ++r) to[r] = scale * static_cast<float>(from[r]);
+  }
+}
+
+}  // namespace
+
+void LinearRunner::run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end) {
+  // The rows of a kernel call: as many whole tiles as the sums' memory allows.
+  const std::size_t affordable = kSumsBytes / sizeof(std::int32_t) / plan.tokens;
+  const std::size_t piece_tiles = std::max<std::size_t>(1, affordable / plan.row_tile);
+  const std::size_t piece_rows = std::min(piece_tiles, end - begin) * plan.row_tile;
+  const std::size_t stride = sums_stride(piece_rows);
+  const std::size_t sums_bytes = plan.tokens * stride * sizeof(std::int32_t);
+  const std::size_t row_bytes =
+      plan.kernel == nullptr ? round_up(plan.activations.cols, kActivationBlock) : 0;
+  auto* const scratch =
+      static_cast<std::byte*>(plan.locked_pool ? worker.pool().acquire(sums_bytes + row_bytes)
+                                               : worker.arena(sums_bytes + row_bytes));
+  auto* const sums = reinterpret_cast<std::int32_t*>(scratch);
+  auto* const trits = reinterpret_cast<std::int8_t*>(scratch + sums_bytes);
+
+  std::size_t base = 0;  // the product's first iteration
+  std::size_t of = 0;
+  for_each_part(
+      plan.count, begin, end, [&](std::size_t i) { return plan.tiles_at(i); },
+      [&](std::size_t i, std::size_t from, std::size_t to) {
+        for (; of < i; ++of) base += plan.tiles_at(of);
+        const Product& product = plan.products[i];
+        const std::size_t rows = product.source->rows;
+        Part part{&product, from * plan.row_tile, std::min(to * plan.row_tile, rows), nullptr, 0};
+        if (plan.blocks) {
+          const std::size_t global = (base + from) * plan.row_tile;
+          part.out = blocks_.as<float>() + plan.block_start(global);
+          part.out_stride = part.end - part.begin;
+          if (plan.known_rows == 0) {
+            ends_.as<std::size_t>()[global] = (base + to) * plan.row_tile;
+          }
+        } else {
+          part.out = product.y + part.begin;
+          part.out_stride = rows;
+        }
+        for (std::size_t r = part.begin; r < part.end; r += piece_rows) {
+          const std::size_t last = std::min(part.end, r + piece_rows);
+          if (plan.kernel != nullptr) {
+            plan.kernel->multiply(product.packed->view(), plan.activations, plan.table, {r, last},
+                                  sums, stride);
+          } else {
+            for (std::size_t k = r; k < last; ++k) {
+              product.source->read_row(k, trits);
+              reference_product(trits, row_bytes, 1, plan.activations, sums + (k - r), stride);
+            }
+          }
+          store_floats(part, r, last, plan.tokens, sums, stride, plan.activation_scales);
+        }
+      });
+  if (plan.locked_pool) worker.pool().release(scratch);
+}
+
+// Copies what chunks left in their blocks for global rows [begin, end) into y.
+void LinearRunner::gather(const Plan& plan, std::size_t begin, std::size_t end) const {
+  std::size_t base = 0;
+  for (std::size_t i = 0; i < plan.count; ++i) {
+    const Product& product = plan.products[i];
+    const std::size_t rows = product.source->rows;
+    const std::size_t padded = plan.tiles_at(i) * plan.row_tile;
+    const std::size_t product_end = base + padded;
+    if (product_end <= begin || base >= end) {
+      base = product_end;
+      continue;
+    }
+    // Chunks begin at multiples of known_rows, counted through all products, and where a product
+    // begins; or are followed one by one from the product's start.
+    std::size_t chunk = base;
+    if (plan.known_rows != 0 && begin > base) {
+      chunk = std::max(base, begin / plan.known_rows * plan.known_rows);
+    }
+    while (chunk < std::min(end, product_end)) {
+      const std::size_t chunk_end =
+          plan.known_rows != 0
+              ? std::min(product_end, (chunk / plan.known_rows + 1) * plan.known_rows)
+              : ends_.as<std::size_t>()[chunk];
+      const std::size_t first = std::max(chunk, begin) - base;
+      const std::size_t last = std::min({chunk_end - base, end - base, rows});
+      const std::size_t stride = std::min(chunk_end - base, rows) - (chunk - base);
+      const float* block = blocks_.as<float>() + plan.block_start(chunk);
+      for (std::size_t t = 0; t < plan.tokens && first < last; ++t) {
+        std::copy_n(block + t * stride + (first - (chunk - base)), last - first,
+                    product.y + t * rows + first);
+      }
+      chunk = chunk_end;
+    }
+    base = product_end;
+  }
+}
+
+void LinearRunner::reserve(std::size_t tokens, std::size_t max_rows, std::size_t row_tile) {
+  const std::size_t padded = max_rows + kSites * row_tile;
+  const std::size_t bytes = padded * round_up(tokens, kLineFloats) * sizeof(float);
+  if (blocks_.size() < bytes) blocks_ = Buffer(bytes);
+  const std::size_t ends = padded * sizeof(std::size_t);
+  if (ends_.size() < ends) ends_ = Buffer(ends);
+}
+
+void LinearRunner::multiply(Flow& flow, const Combination& combination, QuantizedBatch& batch,
+                            const Product* products, std::size_t count) {
+  Plan plan;
+  plan.kernel = combination.requested == nullptr ? nullptr : combination.executed;
+  plan.products = products;
+  plan.count = count;
+  plan.row_tile = plan.kernel == nullptr ? 1 : plan.kernel->encoding->row_tile;
+  for (std::size_t i = 0; i < count; ++i) plan.tiles += tiles_of(products[i], plan.row_tile);
+  plan.tokens = batch.tokens();
+  plan.activations = batch.view();
+  plan.table = plan.kernel == nullptr ? nullptr : batch.table(*plan.kernel);
+  const bool unit =
+      plan.kernel != nullptr && plan.kernel->encoding->output_scale == OutputScale::kUnit;
+  plan.activation_scales = unit ? nullptr : batch.scales();
+
+  const Schedule& schedule = combination.schedule;
+  const LoopSpec spec = schedule.loop;
+  plan.locked_pool = schedule.scratch == ScratchPolicy::kLockedPool;
+  const bool aligned = schedule.output == OutputPolicy::kAligned;
+  plan.blocks = aligned && !plan.lines_are_whole(schedule);
+  const bool grain_is_fixed =
+      spec.kind == LoopKind::kDynamic || (spec.kind == LoopKind::kStatic && spec.grain != 0);
+  plan.known_rows = grain_is_fixed ? std::max<std::size_t>(1, spec.grain) * plan.row_tile : 0;
+
+  flow.step([&](Worker& worker) {
+    worker.loop(
+        plan.tiles, spec,
+        [&](std::size_t begin, std::size_t end) { run_chunk(worker, plan, begin, end); },
+        aligned ? line_align(plan.row_tile) : 1);
+  });
+  if (!plan.blocks) return;
+  flow.step([&](Worker& worker) {
+    const std::size_t lines =
+        (plan.tiles * plan.row_tile + kLineFloats - 1) / kLineFloats * kLineFloats;
+    const std::size_t units = lines / kLineFloats;
+    gather(plan, units * worker.index() / worker.count() * kLineFloats,
+           units * (worker.index() + 1) / worker.count() * kLineFloats);
+  });
+}
+
+}  // namespace ryz

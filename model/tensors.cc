@@ -1,0 +1,95 @@
+// Rows of the formats that weights lie in: I2_S, F32, F16, Q6_K.
+#include <emmintrin.h>
+
+#include <cstring>
+
+#include "model/float16.h"
+#include "model/q6k.h"
+#include "model/weights.h"
+
+namespace ryz {
+namespace {
+
+void q6k_row(const std::uint8_t* block, std::size_t blocks, float* out) {
+  for (std::size_t b = 0; b < blocks; ++b, block += kQ6kBlockBytes, out += kQ6kBlock) {
+    std::int8_t quants[kQ6kBlock];
+    q6k_quants(block, quants);
+    const float d = q6k_scale(block);
+    for (std::size_t k = 0; k < kQ6kBlock; ++k) {
+      const auto sub_scale = static_cast<std::int8_t>(block[kQ6kScales + k / kQ6kSubBlock]);
+      out[k] = d * static_cast<float>(sub_scale * quants[k]);
+    }
+  }
+}
+
+}  // namespace
+
+const char* site_name(Site site) {
+  constexpr const char* kNames[kSites] = {"attn_q",   "attn_k", "attn_v",  "attn_output",
+                                          "ffn_gate", "ffn_up", "ffn_down"};
+  return kNames[static_cast<std::size_t>(site)];
+}
+
+const char* row_format_name(RowFormat format) {
+  switch (format) {
+    case RowFormat::kF32:
+      return "f32";
+    case RowFormat::kF16:
+      return "f16";
+    case RowFormat::kQ6K:
+      return "q6_k";
+  }
+  return "?";
+}
+
+void TernaryTensor::read_row(std::size_t row, std::int8_t* trits) const {
+  const std::uint8_t* block = data + row * (cols / 4);
+  const __m128i three = _mm_set1_epi8(3);
+  const __m128i one = _mm_set1_epi8(1);
+  for (std::size_t k = 0; k < cols; k += 128, block += 32, trits += 128) {
+    for (std::size_t j = 0; j < 32; j += 16) {
+      const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + j));
+      const auto store = [&](std::size_t at, __m128i shifted) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(trits + at + j),
+                         _mm_sub_epi8(_mm_and_si128(shifted, three), one));
+      };
+      store(0, _mm_srli_epi16(codes, 6));
+      store(32, _mm_srli_epi16(codes, 4));
+      store(64, _mm_srli_epi16(codes, 2));
+      store(96, codes);
+    }
+  }
+}
+
+std::size_t RowTensor::row_bytes() const {
+  switch (format) {
+    case RowFormat::kF32:
+      return cols * 4;
+    case RowFormat::kF16:
+      return cols * 2;
+    case RowFormat::kQ6K:
+      return cols / kQ6kBlock * kQ6kBlockBytes;
+  }
+  return 0;
+}
+
+void RowTensor::read_row(std::size_t row, float* out) const {
+  const std::uint8_t* bytes = data + row * row_bytes();
+  switch (format) {
+    case RowFormat::kF32:
+      std::memcpy(out, bytes, cols * 4);
+      return;
+    case RowFormat::kF16:
+      for (std::size_t k = 0; k < cols; ++k) {
+        std::uint16_t half = 0;
+        std::memcpy(&half, bytes + 2 * k, 2);
+        out[k] = half_to_float(half);
+      }
+      return;
+    case RowFormat::kQ6K:
+      q6k_row(bytes, cols / kQ6kBlock, out);
+      return;
+  }
+}
+
+}  // namespace ryz
