@@ -30,6 +30,23 @@ const char* site_name(Site site) {
   return kNames[static_cast<std::size_t>(site)];
 }
 
+SiteShape site_shape(const Config& config, Site site) {
+  switch (site) {
+    case Site::kQ:
+    case Site::kOut:
+      return {config.embd, config.embd};
+    case Site::kK:
+    case Site::kV:
+      return {config.kv_width(), config.embd};
+    case Site::kGate:
+    case Site::kUp:
+      return {config.ffn, config.embd};
+    case Site::kDown:
+      return {config.embd, config.ffn};
+  }
+  return {};
+}
+
 const char* row_format_name(RowFormat format) {
   switch (format) {
     case RowFormat::kF32:

@@ -19,6 +19,12 @@ enum class Site : std::uint8_t { kQ, kK, kV, kOut, kGate, kUp, kDown };
 inline constexpr std::size_t kSites = 7;
 const char* site_name(Site site);  // "attn_q", ... as GGUF names them
 
+struct SiteShape {
+  std::size_t rows = 0;  // outputs
+  std::size_t cols = 0;  // inputs
+};
+SiteShape site_shape(const Config& config, Site site);
+
 // A ternary matrix in I2_S, as microsoft/BitNet writes it: 32 bytes hold 128 consecutive weights
 // of a row, byte j has weights j, j+32, j+64, j+96 in bits 7-6, 5-4, 3-2, 1-0, as w + 1.
 struct TernaryTensor {

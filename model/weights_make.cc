@@ -67,26 +67,6 @@ std::vector<float> make_norm(Random random, std::size_t n) {
   return norm;
 }
 
-struct Shape {
-  std::size_t rows, cols;
-};
-Shape site_shape(const Config& config, Site site) {
-  switch (site) {
-    case Site::kQ:
-    case Site::kOut:
-      return {config.embd, config.embd};
-    case Site::kK:
-    case Site::kV:
-      return {config.kv_width(), config.embd};
-    case Site::kGate:
-    case Site::kUp:
-      return {config.ffn, config.embd};
-    case Site::kDown:
-      return {config.embd, config.ffn};
-  }
-  return {};
-}
-
 std::uint64_t hash_of(const Config& c, std::uint64_t seed) {
   Fnv fnv;
   fnv.add(c.arch.data(), c.arch.size());
@@ -131,12 +111,12 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team) {
     Layer& layer = weights.layers[l];
     std::size_t bytes = 0;
     for (std::size_t s = 0; s < kSites; ++s) {
-      const Shape shape = site_shape(config, static_cast<Site>(s));
+      const SiteShape shape = site_shape(config, static_cast<Site>(s));
       bytes += shape.rows * (shape.cols / 4);
     }
     auto* at = storage->emplace_back(bytes).as<std::uint8_t>();
     for (std::size_t s = 0; s < kSites; ++s) {
-      const Shape shape = site_shape(config, static_cast<Site>(s));
+      const SiteShape shape = site_shape(config, static_cast<Site>(s));
       const auto scale =
           static_cast<float>(1.0 / std::sqrt(static_cast<double>(shape.cols) * 2 / 3));
       layer.site[s] = {at, shape.rows, shape.cols, scale};

@@ -1,0 +1,170 @@
+#include "model/gguf_writer.h"
+
+#include <cstring>
+#include <ostream>
+
+namespace ryz {
+namespace {
+
+constexpr std::uint64_t kAlignment = 32;
+
+template <class T>
+void put(std::string& out, T value) {
+  char bytes[sizeof value];
+  std::memcpy(bytes, &value, sizeof value);
+  out.append(bytes, sizeof value);
+}
+
+void put_string(std::string& out, std::string_view text) {
+  put(out, std::uint64_t{text.size()});
+  out.append(text);
+}
+
+void put_type(std::string& out, GgufValueType type) { put(out, static_cast<std::uint32_t>(type)); }
+
+void pad(std::ostream& out, std::uint64_t size) {
+  constexpr char kZeros[kAlignment] = {};
+  out.write(kZeros, static_cast<std::streamsize>((kAlignment - size % kAlignment) % kAlignment));
+}
+
+std::uint32_t type_of(RowFormat format) {
+  switch (format) {
+    case RowFormat::kF32:
+      return kGgmlF32;
+    case RowFormat::kF16:
+      return kGgmlF16;
+    case RowFormat::kQ6K:
+      return kGgmlQ6K;
+  }
+  return kGgmlF32;
+}
+
+}  // namespace
+
+void GgufWriter::add(std::string_view key, std::uint32_t value) {
+  std::string bytes;
+  put(bytes, value);
+  add_raw(key, static_cast<std::uint32_t>(GgufValueType::kU32), bytes);
+}
+
+void GgufWriter::add(std::string_view key, float value) {
+  std::string bytes;
+  put(bytes, value);
+  add_raw(key, static_cast<std::uint32_t>(GgufValueType::kF32), bytes);
+}
+
+void GgufWriter::add(std::string_view key, std::string_view value) {
+  std::string bytes;
+  put_string(bytes, value);
+  add_raw(key, static_cast<std::uint32_t>(GgufValueType::kString), bytes);
+}
+
+void GgufWriter::add_array(std::string_view key, std::span<const std::string> values) {
+  std::string bytes;
+  put_type(bytes, GgufValueType::kString);
+  put(bytes, std::uint64_t{values.size()});
+  for (const std::string& value : values) put_string(bytes, value);
+  add_raw(key, static_cast<std::uint32_t>(GgufValueType::kArray), bytes);
+}
+
+void GgufWriter::add_array(std::string_view key, std::span<const float> values) {
+  std::string bytes;
+  put_type(bytes, GgufValueType::kF32);
+  put(bytes, std::uint64_t{values.size()});
+  for (const float value : values) put(bytes, value);
+  add_raw(key, static_cast<std::uint32_t>(GgufValueType::kArray), bytes);
+}
+
+void GgufWriter::add_raw(std::string_view key, std::uint32_t type, std::string_view bytes) {
+  put_string(values_, key);
+  put(values_, type);
+  values_.append(bytes);
+  ++value_count_;
+}
+
+void GgufWriter::add_tensor(std::string_view name, std::vector<std::uint64_t> dims,
+                            std::uint32_t type, std::span<const std::uint8_t> bytes,
+                            std::vector<std::uint8_t> trailer) {
+  tensors_.push_back({std::string(name), std::move(dims), type, bytes, std::move(trailer)});
+}
+
+void GgufWriter::write(std::ostream& out) const {
+  std::string head = "GGUF";
+  put(head, std::uint32_t{3});
+  put(head, std::uint64_t{tensors_.size()});
+  put(head, value_count_);
+  head += values_;
+  std::uint64_t offset = 0;
+  for (const Tensor& tensor : tensors_) {
+    put_string(head, tensor.name);
+    put(head, static_cast<std::uint32_t>(tensor.dims.size()));
+    for (const std::uint64_t dim : tensor.dims) put(head, dim);
+    put(head, tensor.type);
+    put(head, offset);
+    offset = (offset + tensor.bytes.size() + tensor.trailer.size() + kAlignment - 1) / kAlignment *
+             kAlignment;
+  }
+  out.write(head.data(), static_cast<std::streamsize>(head.size()));
+  pad(out, head.size());
+  for (const Tensor& tensor : tensors_) {
+    const auto write_bytes = [&out](const std::uint8_t* p, std::size_t n) {
+      out.write(reinterpret_cast<const char*>(p), static_cast<std::streamsize>(n));
+    };
+    write_bytes(tensor.bytes.data(), tensor.bytes.size());
+    write_bytes(tensor.trailer.data(), tensor.trailer.size());
+    pad(out, tensor.bytes.size() + tensor.trailer.size());
+  }
+}
+
+void write_model(const Weights& weights, std::ostream& out) {
+  const Config& config = weights.config;
+  GgufWriter writer;
+  const std::string prefix = config.arch + ".";
+  const auto integer = [&](const char* key, std::size_t value) {
+    writer.add(prefix + key, static_cast<std::uint32_t>(value));
+  };
+  writer.add("general.architecture", std::string_view(config.arch));
+  writer.add("general.name", std::string_view(config.name));
+  integer("vocab_size", config.vocab);
+  integer("context_length", config.context);
+  integer("embedding_length", config.embd);
+  integer("block_count", config.layers);
+  integer("feed_forward_length", config.ffn);
+  integer("attention.head_count", config.heads);
+  integer("attention.head_count_kv", config.kv_heads);
+  integer("rope.dimension_count", config.head_dim());
+  writer.add(prefix + "rope.freq_base", config.rope_base);
+  writer.add(prefix + "attention.layer_norm_rms_epsilon", config.rms_eps);
+  writer.add("tokenizer.ggml.model", std::string_view("no_vocab"));
+
+  const auto norm = [&](const std::string& name, const std::vector<float>& w) {
+    writer.add_tensor(name, {w.size()}, kGgmlF32,
+                      {reinterpret_cast<const std::uint8_t*>(w.data()), w.size() * sizeof(float)});
+  };
+  const auto rows = [&](const std::string& name, const RowTensor& tensor) {
+    writer.add_tensor(name, {tensor.cols, tensor.rows}, type_of(tensor.format),
+                      {tensor.data, tensor.rows * tensor.row_bytes()});
+  };
+  rows("token_embd.weight", weights.embedding);
+  norm("output_norm.weight", weights.output_norm);
+  if (weights.head.data != weights.embedding.data) rows("output.weight", weights.head);
+  for (std::size_t l = 0; l < weights.layers.size(); ++l) {
+    const Layer& layer = weights.layers[l];
+    const std::string block = "blk." + std::to_string(l) + ".";
+    norm(block + "attn_norm.weight", layer.attn_norm);
+    norm(block + "attn_sub_norm.weight", layer.attn_sub_norm);
+    norm(block + "ffn_norm.weight", layer.ffn_norm);
+    norm(block + "ffn_sub_norm.weight", layer.ffn_sub_norm);
+    for (std::size_t s = 0; s < kSites; ++s) {
+      const TernaryTensor& tensor = layer.site[s];
+      std::vector<std::uint8_t> scale(32);  // padded
+      std::memcpy(scale.data(), &tensor.scale, sizeof tensor.scale);
+      writer.add_tensor(block + site_name(static_cast<Site>(s)) + ".weight",
+                        {tensor.cols, tensor.rows}, kGgmlI2S,
+                        {tensor.data, tensor.rows * tensor.cols / 4}, std::move(scale));
+    }
+  }
+  writer.write(out);
+}
+
+}  // namespace ryz
