@@ -1,0 +1,140 @@
+#include "harness/measure/roofs.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/measure/machine.h"
+#include "harness/measure/topology.h"
+
+namespace ryz {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::size_t kWordsPerPage = kPage / sizeof(std::uint64_t);
+
+// What every word holds: the sum of a pass proves that all of it was read.
+constexpr std::uint64_t kWord = 0x0001000100010001U;
+
+std::size_t pages(const Buffer& buffer) { return buffer.size() / kPage; }
+
+// Contiguous blocks of pages, the same for the same team in every loop.
+constexpr LoopSpec kBlocks{LoopKind::kStatic, 0};
+
+// Eight independent sums hide the additions' latency, and many loads are under way at once. Plain
+// code: at -O3 it is vectorised to 16-byte loads, and memory is slower than those.
+std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
+  std::uint64_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  for (std::size_t i = 0; i < n; i += 32) {  // n is a whole number of pages
+    const std::uint64_t* w = words + i;
+    s0 += w[0] + w[8] + w[16] + w[24];
+    s1 += w[1] + w[9] + w[17] + w[25];
+    s2 += w[2] + w[10] + w[18] + w[26];
+    s3 += w[3] + w[11] + w[19] + w[27];
+    s4 += w[4] + w[12] + w[20] + w[28];
+    s5 += w[5] + w[13] + w[21] + w[29];
+    s6 += w[6] + w[14] + w[22] + w[30];
+    s7 += w[7] + w[15] + w[23] + w[31];
+  }
+  return s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
+}
+
+struct alignas(64) WorkerSum {
+  std::uint64_t value = 0;
+};
+
+// One pass of the whole team; nanoseconds between the barriers before and after it.
+std::uint64_t timed_pass(Team& team, const Buffer& buffer, const ClockNs& now) {
+  const std::uint64_t* words = buffer.as<std::uint64_t>();
+  std::vector<WorkerSum> sums(team.size());
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  team.run([&](Worker& worker) {
+    worker.barrier();
+    if (worker.index() == 0) begin = now();
+    worker.barrier();
+    worker.loop(pages(buffer), kBlocks, [&](std::size_t first, std::size_t last) {
+      sums[worker.index()].value +=
+          sum_words(words + first * kWordsPerPage, (last - first) * kWordsPerPage);
+    });
+    if (worker.index() == 0) end = now();  // the loop ended with a barrier
+  });
+  std::uint64_t total = 0;
+  for (const WorkerSum& sum : sums) total += sum.value;
+  if (total != kWord * (pages(buffer) * kWordsPerPage)) {
+    throw std::runtime_error("the bandwidth test read other bytes than it had written");
+  }
+  if (end <= begin) throw std::runtime_error("the clock stood still during the bandwidth test");
+  return end - begin;
+}
+
+}  // namespace
+
+ClockNs steady_clock_ns() {
+  return [] {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  };
+}
+
+std::size_t roof_buffer_bytes(std::uint64_t llc_bytes, std::uint64_t available_bytes) {
+  constexpr std::uint64_t kLeast = 64 * kMiB;
+  constexpr std::uint64_t kMost = 512 * kMiB;
+  std::uint64_t bytes = std::clamp(llc_bytes > kMost ? kMost : 4 * llc_bytes, kLeast, kMost);
+  if (available_bytes != 0) bytes = std::min(bytes, available_bytes / 4);
+  return std::max<std::uint64_t>(kPage, bytes / kPage * kPage);
+}
+
+void first_touch(Team& team, Buffer& buffer) {
+  auto* words = buffer.as<std::uint64_t>();
+  team.run([&](Worker& worker) {
+    worker.loop(pages(buffer), kBlocks, [&](std::size_t first, std::size_t last) {
+      std::fill(words + first * kWordsPerPage, words + last * kWordsPerPage, kWord);
+    });
+  });
+}
+
+double read_gb_per_s(Team& team, const Buffer& buffer, unsigned rounds, const ClockNs& now) {
+  if (pages(buffer) == 0 || rounds == 0) {
+    throw std::invalid_argument("a bandwidth test needs a page to read and a round");
+  }
+  timed_pass(team, buffer, now);  // wakes the threads, fills the TLBs
+  std::vector<double> rates;
+  for (unsigned round = 0; round < rounds; ++round) {
+    const std::uint64_t ns = timed_pass(team, buffer, now);
+    rates.push_back(static_cast<double>(pages(buffer) * kPage) / static_cast<double>(ns));
+  }
+  std::sort(rates.begin(), rates.end());
+  const std::size_t middle = rates.size() / 2;
+  return rates.size() % 2 == 1 ? rates[middle] : (rates[middle - 1] + rates[middle]) / 2;
+}
+
+double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, std::size_t bytes,
+                               unsigned rounds, const ClockNs& now) {
+  TeamOptions options{threads, {}};
+  if (!cpus.empty()) {
+    if (cpus.size() < threads) {
+      throw std::invalid_argument("asked for the bandwidth of " + std::to_string(threads) +
+                                  " threads on " + std::to_string(cpus.size()) + " CPUs");
+    }
+    options.cpus.assign(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(threads));
+  }
+  Team team(std::move(options));
+  Buffer buffer(bytes);  // a fresh one: pages stay where they were first touched
+  first_touch(team, buffer);
+  return read_gb_per_s(team, buffer, rounds, now);
+}
+
+double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus) {
+  constexpr unsigned kRounds = 5;
+  const std::size_t bytes =
+      roof_buffer_bytes(machine_topology().llc_total_bytes(), available_memory_bytes());
+  return read_bandwidth_gb_per_s(threads, cpus, bytes, kRounds, steady_clock_ns());
+}
+
+}  // namespace ryz
