@@ -1,0 +1,297 @@
+// Packing is a bijection of the documented layout; tables hold what arithmetic says.
+#include "kernels/encoding.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/buffer.h"
+#include "kernels/catalogue.h"
+#include "kernels/encodings/bit_planes.h"
+#include "kernels/encodings/byte_value.h"
+#include "kernels/encodings/pair.h"
+#include "kernels/encodings/pattern8.h"
+#include "kernels/encodings/quint.h"
+#include "kernels/encodings/sign_bits.h"
+#include "kernels/encodings/triple.h"
+#include "kernels/encodings/two_bit.h"
+#include "kernels/encodings/two_bit_x32.h"
+#include "kernels/packed_matrix.h"
+#include "kernels/ternary.h"
+
+namespace ryz {
+namespace {
+
+std::string test_name(std::string name) {
+  for (char& c : name) {
+    if (c == '-') c = '_';
+  }
+  return name;
+}
+
+// Trits without a short period: a linear congruential generator's upper bits.
+std::vector<std::int8_t> some_trits(std::size_t n, std::uint32_t seed) {
+  std::vector<std::int8_t> trits(n);
+  for (std::int8_t& w : trits) {
+    seed = seed * 1664525u + 1013904223u;
+    w = static_cast<std::int8_t>(static_cast<int>((seed >> 16) % 3) - 1);
+  }
+  return trits;
+}
+
+class EncodingTest : public testing::TestWithParam<const Encoding*> {};
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EncodingTest, testing::ValuesIn(built_in_catalogue().encodings),
+                         [](const auto& info) { return test_name(info.param->name); });
+
+TEST_P(EncodingTest, UnpackGivesBackWhatWasPacked) {
+  const Encoding& encoding = *GetParam();
+  for (std::size_t cols = 1; cols <= 600; cols += cols < 300 ? 1 : 37) {
+    const std::size_t stride = round_up(cols, kActivationBlock);
+    for (const std::size_t rows : {std::size_t{1}, encoding.row_tile / 2 + 1, encoding.row_tile}) {
+      if (rows > encoding.row_tile) continue;
+      const std::vector<std::int8_t> source =
+          some_trits(rows * cols, static_cast<std::uint32_t>(cols));
+      std::vector<std::int8_t> trits(rows * stride, 0);
+      for (std::size_t r = 0; r < rows; ++r) {
+        std::memcpy(trits.data() + r * stride, source.data() + r * cols, cols);
+      }
+      const std::size_t bytes = encoding.tile_bytes(cols);
+      std::vector<std::uint8_t> packed(bytes + 8, 0xEE);
+      encoding.pack_tile(trits.data(), stride, rows, cols, packed.data());
+      for (std::size_t i = 0; i < 8; ++i) ASSERT_EQ(packed[bytes + i], 0xEE) << cols;
+      // All tile_bytes are written: the same bytes over another poison.
+      std::vector<std::uint8_t> again(bytes + 8, 0x11);
+      encoding.pack_tile(trits.data(), stride, rows, cols, again.data());
+      ASSERT_EQ(std::memcmp(packed.data(), again.data(), bytes), 0) << cols;
+
+      std::vector<std::int8_t> back(rows * stride, 9);
+      encoding.unpack_tile(packed.data(), rows, cols, back.data(), stride);
+      for (std::size_t r = 0; r < rows; ++r) {
+        ASSERT_EQ(std::memcmp(back.data() + r * stride, source.data() + r * cols, cols), 0)
+            << rows << "x" << cols << " row " << r;
+        for (std::size_t k = cols; k < stride; ++k) ASSERT_EQ(back[r * stride + k], 9);
+      }
+    }
+  }
+}
+
+TEST_P(EncodingTest, PaddingHoldsZeroWeights) {
+  const Encoding& encoding = *GetParam();
+  const std::size_t cols = 1;
+  std::vector<std::int8_t> trits(encoding.row_tile * kActivationBlock, 0);
+  std::vector<std::uint8_t> one(encoding.tile_bytes(cols));
+  std::vector<std::uint8_t> wide(encoding.tile_bytes(cols));
+  // One zero weight, and as many zero weights as the bytes of one can hold.
+  std::size_t most = cols;
+  while (most < kActivationBlock && encoding.tile_bytes(most + 1) == one.size()) ++most;
+  encoding.pack_tile(trits.data(), kActivationBlock, 1, cols, one.data());
+  encoding.pack_tile(trits.data(), kActivationBlock, encoding.row_tile, most, wide.data());
+  EXPECT_EQ(one, wide) << most;
+}
+
+TEST_P(EncodingTest, BitsPerWeightIsTheSizeOfALongRow) {
+  const Encoding& encoding = *GetParam();
+  const std::size_t cols = 16 * 9 * 5 * 256;  // whole blocks of every encoding
+  EXPECT_DOUBLE_EQ(8.0 * static_cast<double>(encoding.tile_bytes(cols)) /
+                       static_cast<double>(cols * encoding.row_tile),
+                   encoding.bits_per_weight);
+}
+
+TEST_P(EncodingTest, IsDescribed) {
+  const Encoding& encoding = *GetParam();
+  EXPECT_GT(std::strlen(encoding.summary), 10u);
+  EXPECT_EQ(encoding.exact, encoding.known_wrong == nullptr);
+  EXPECT_EQ(encoding.table_kind == TableKind::kPattern, encoding.prepare != nullptr);
+  EXPECT_EQ(encoding.table_kind == TableKind::kPattern, encoding.shared_table_bytes != 0);
+  EXPECT_EQ(encoding.table_kind == TableKind::kActivations,
+            encoding.activation_table_bytes != nullptr);
+}
+
+std::vector<std::uint8_t> pack_row(const Encoding& encoding, std::vector<std::int8_t> row) {
+  const std::size_t cols = row.size();
+  row.resize(round_up(cols, kActivationBlock), 0);
+  std::vector<std::uint8_t> bytes(encoding.tile_bytes(cols));
+  encoding.pack_tile(row.data(), row.size(), 1, cols, bytes.data());
+  return bytes;
+}
+
+TEST(EncodingBytes, TwoBit) {
+  std::vector<std::int8_t> row(256, 0);
+  row[0] = -1;    // 00 in bits 1-0
+  row[64] = 0;    // 01 in bits 3-2
+  row[128] = 1;   // 10 in bits 5-4
+  row[192] = -1;  // 00 in bits 7-6
+  row[1 + 192] = 1;
+  const auto bytes = pack_row(encoding_two_bit, row);
+  ASSERT_EQ(bytes.size(), 64u);
+  EXPECT_EQ(bytes[0], 0b00100100);
+  EXPECT_EQ(bytes[1], 0b10010101);
+  EXPECT_EQ(bytes[2], 0b01010101);
+}
+
+TEST(EncodingBytes, TwoBitX32) {
+  std::vector<std::int8_t> trits(32 * 256, 0);
+  std::int8_t* row3 = trits.data() + 3 * 256;
+  row3[0] = -1;   // group 0, field 0 of byte 0
+  row3[5] = 1;    // field 1 of byte 1
+  row3[15] = -1;  // field 3 of byte 3
+  row3[16] = 1;   // group 1, field 0 of byte 0
+  std::vector<std::uint8_t> bytes(encoding_two_bit_x32.tile_bytes(17));
+  ASSERT_EQ(bytes.size(), 256u);
+  encoding_two_bit_x32.pack_tile(trits.data(), 256, 32, 17, bytes.data());
+  EXPECT_EQ(bytes[12], 0b01010100);
+  EXPECT_EQ(bytes[13], 0b01011001);
+  EXPECT_EQ(bytes[14], 0b01010101);
+  EXPECT_EQ(bytes[15], 0b00010101);
+  EXPECT_EQ(bytes[128 + 12], 0b01010110);
+  EXPECT_EQ(bytes[0], 0b01010101);
+}
+
+TEST(EncodingBytes, Quint) {
+  const auto bytes = pack_row(encoding_quint, {1, 0, -1, 1, 1, -1});
+  ASSERT_EQ(bytes.size(), 16u);
+  EXPECT_EQ(bytes[0], 2 + 1 * 3 + 0 * 9 + 2 * 27 + 2 * 81);
+  EXPECT_EQ(bytes[1], 120);  // −1, then four zeros of padding
+  EXPECT_EQ(bytes[15], 121);
+}
+
+TEST(EncodingBytes, Triple) {
+  const auto bytes = pack_row(encoding_triple, {1, 0, -1, -1, -1, -1, 1, 1, 1, -1});
+  ASSERT_EQ(bytes.size(), 32u);
+  const unsigned first = (2 + 1 * 3 + 0 * 9) | 0 << 5 | 26 << 10;
+  EXPECT_EQ(bytes[0], first & 255);
+  EXPECT_EQ(bytes[1], first >> 8);
+  const unsigned second = 12 | 13 << 5 | 13 << 10;
+  EXPECT_EQ(bytes[2], second & 255);
+  EXPECT_EQ(bytes[3], second >> 8);
+}
+
+TEST(EncodingBytes, Pair) {
+  const auto bytes = pack_row(encoding_pair, {1, -1, 0, 1, -1});
+  ASSERT_EQ(bytes.size(), 8u);
+  EXPECT_EQ(bytes[0], 0x72);  // low nibble 2 + 0·3, high 1 + 2·3
+  EXPECT_EQ(bytes[1], 0x43);  // −1 and padding: 0 + 1·3; then two zeros: 4
+  EXPECT_EQ(bytes[7], 0x44);
+}
+
+TEST(EncodingBytes, Patterns) {
+  for (const Encoding* encoding :
+       {&encoding_sign_bits, &encoding_byte_value, &encoding_bit_planes}) {
+    const auto bytes = pack_row(*encoding, {1, 0, -1, 0, 1, 1, -1, 1, -1});
+    ASSERT_EQ(bytes.size(), 32u);
+    const unsigned code = 2 + 3 * (1 + 3 * (0 + 3 * (1 + 3 * (2 + 3 * (2 + 3 * (0 + 3 * 2))))));
+    EXPECT_EQ(bytes[0] | bytes[1] << 8, static_cast<int>(code));
+    EXPECT_EQ(bytes[2] | bytes[3] << 8, 3279);
+    EXPECT_EQ(bytes[30] | bytes[31] << 8, 3280);
+  }
+}
+
+// Weight i of a pattern, written otherwise than the packer does it.
+int pattern_weight(int code, int i) {
+  for (int step = 0; step < i; ++step) code /= 3;
+  return code % 3 - 1;
+}
+
+TEST(SharedTable, SignBits) {
+  encoding_sign_bits.prepare();
+  encoding_sign_bits.prepare();  // idempotent
+  int wrong = 0;
+  for (int p = 0; p < 6561; ++p) {
+    for (int m = 0; m < 256; ++m) {
+      int sum = 0;
+      for (int i = 0; i < 8; ++i) sum += pattern_weight(p, i) * ((m >> i & 1) != 0 ? 1 : -1);
+      wrong += sign_bits_table()[p * 256 + m] != sum;
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(SharedTable, ByteValue) {
+  encoding_byte_value.prepare();
+  int wrong = 0;
+  for (int p = 0; p < 6561; ++p) {
+    int weights = 0;
+    for (int i = 0; i < 8; ++i) weights += pattern_weight(p, i);
+    for (int b = 0; b < 256; ++b) {
+      wrong += byte_value_table()[p * 256 + b] != (b < 128 ? b : b - 256) * weights;
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(SharedTable, BitPlanes) {
+  encoding_bit_planes.prepare();
+  int wrong = 0;
+  for (int p = 0; p < 6561; ++p) {
+    for (int m = 0; m < 256; ++m) {
+      int sum = 0;
+      for (int i = 0; i < 8; ++i) sum += pattern_weight(p, i) * (m >> i & 1);
+      wrong += bit_planes_table()[p * 256 + m] != sum;
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+// Activation tables as every kernel of the encoding builds them: entry c of group g is Σ
+// w_i(c)·q_i.
+struct TableLayout {
+  const char* encoding;
+  std::size_t cols;
+  std::size_t entries;
+  std::size_t stride;
+};
+
+class ActivationTableTest : public testing::TestWithParam<TableLayout> {};
+
+INSTANTIATE_TEST_SUITE_P(Encodings, ActivationTableTest,
+                         testing::Values(TableLayout{"quint", 5, 243, 256},
+                                         TableLayout{"triple", 3, 27, 32},
+                                         TableLayout{"pair", 2, 9, 16}),
+                         [](const auto& info) { return std::string(info.param.encoding); });
+
+TEST_P(ActivationTableTest, HoldsEverySum) {
+  const TableLayout layout = GetParam();
+  for (const Kernel* kernel : built_in_catalogue().kernels) {
+    if (kernel->encoding->name != std::string(layout.encoding)) continue;
+    if (!why_not_runnable(*kernel).empty()) continue;
+    const std::size_t tokens = 2;
+    for (const std::size_t cols : {1, 5, 127, 256, 257, 1021}) {
+      const std::size_t row = round_up(cols, kActivationBlock);
+      std::vector<std::int8_t> q(tokens * row, 0);
+      std::vector<std::int32_t> sums(tokens, 0);
+      for (std::size_t i = 0; i < q.size(); ++i) {
+        if (i % row < cols) q[i] = i % 5 == 0 ? -128 : static_cast<std::int8_t>(i * 37);
+      }
+      const std::size_t bytes = kernel->table_bytes(cols, tokens);
+      EXPECT_EQ(bytes, tokens * kernel->encoding->activation_table_bytes(cols));
+      const std::size_t groups = (cols + layout.cols - 1) / layout.cols;
+      Buffer storage(bytes);
+      std::memset(storage.data(), 0x7F, bytes);
+      kernel->build({q.data(), row, tokens, cols, sums.data()}, {0, groups}, storage.data());
+      const std::int16_t* table = storage.as<std::int16_t>();
+      const std::size_t padded = bytes / 2 / layout.stride / tokens;
+      for (std::size_t t = 0; t < tokens; ++t) {
+        for (std::size_t g = 0; g < padded; ++g) {
+          for (std::size_t c = 0; c < layout.entries; ++c) {
+            int sum = 0;
+            for (std::size_t i = 0; i < layout.cols; ++i) {
+              const std::size_t k = g * layout.cols + i;
+              if (k < cols) {
+                sum += pattern_weight(static_cast<int>(c), static_cast<int>(i)) * q[t * row + k];
+              }
+            }
+            ASSERT_EQ(table[(t * padded + g) * layout.stride + c], sum)
+                << kernel->name << " cols " << cols << " token " << t << " group " << g << " code "
+                << c;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ryz
