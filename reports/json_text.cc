@@ -3,16 +3,28 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <iterator>
 
 namespace ryz::report {
 
+// By hand: the JSON library would print each float as the double next to it.
 std::string logits_json(std::span<const float> logits) {
   std::string text = "{\"logits\": [";
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += std::isfinite(logits[i]) ? fmt::format("{:.9g}", logits[i]) : "null";
+  bool finite = true;
+  const char* separator = "";
+  for (const float value : logits) {
+    text += separator;
+    separator = ",\n ";
+    if (std::isfinite(value)) {
+      fmt::format_to(std::back_inserter(text), "{}", value);
+    } else {
+      text += "null";
+      finite = false;
+    }
   }
-  return text + "]}\n";
+  text += "]";
+  if (!finite) text += ",\n \"logits_reason\": \"null values are not finite\"";
+  return text + "}\n";
 }
 
 }  // namespace ryz::report

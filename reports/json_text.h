@@ -1,4 +1,4 @@
-// Small documents that are not reports.
+// Small JSON documents of their own, apart from the report.
 #pragma once
 
 #include <span>
@@ -6,7 +6,8 @@
 
 namespace ryz::report {
 
-// {"logits": [...]}: nine digits, enough to give each float back; null where one is not finite.
+// {"logits": [...]}: the shortest decimals that read back as the same floats. JSON has no NaN, so
+// a value that is not finite becomes null and "logits_reason" says so.
 std::string logits_json(std::span<const float> logits);
 
 }  // namespace ryz::report
