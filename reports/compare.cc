@@ -149,11 +149,11 @@ void add_rows(const Report& base, const Report& fresh, const CompareOptions& opt
   for (const auto& [id, cell] : after) {
     if (before.find(id) == before.end()) result.rows.push_back(matcher.row(nullptr, cell));
   }
-  // By state, worst first; within one what is gated, then the largest loss.
+  // What counts comes before what is only listed; then by state, then the largest loss.
   std::stable_sort(result.rows.begin(), result.rows.end(),
                    [](const CompareRow& a, const CompareRow& b) {
-                     if (a.change != b.change) return a.change < b.change;
                      if (a.gated != b.gated) return a.gated;
+                     if (a.change != b.change) return a.change < b.change;
                      return a.change_ratio.value_or(0.0) < b.change_ratio.value_or(0.0);
                    });
 }

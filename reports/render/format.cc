@@ -45,10 +45,12 @@ std::string wrap(std::string_view text, std::size_t width, std::string_view firs
     const std::size_t end = std::min(clean.find(' ', at), clean.size());
     std::string word = clean.substr(at, end - at);
     at = end;
-    if (!blank && line.size() + 1 + word.size() > width) finish();
-    const std::size_t room = width > indent + 8 ? width - indent : 8;
-    for (; word.size() > room; word.erase(0, room)) {
+    if (!blank && line.size() + 1 + word.size() > width) finish();  // and so `blank`
+    while (blank) {
+      const std::size_t room = width > indent + 8 ? width - indent : 8;
+      if (word.size() <= room) break;
       line += word.substr(0, room);
+      word.erase(0, room);
       finish();
     }
     if (!blank) line += ' ';
