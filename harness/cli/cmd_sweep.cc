@@ -1,0 +1,39 @@
+#include <memory>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/flags.h"
+#include "harness/cli/output.h"
+
+namespace ryz {
+namespace {
+
+struct Flags {
+  RunFlags run;
+  ReportOutputs outputs;
+};
+
+}  // namespace
+
+void add_sweep(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<Flags>();
+  flags->run.model = "small";
+  flags->run.kernel = flags->run.encoding = "auto";
+  CLI::App* cmd =
+      app.add_subcommand("sweep", "One table over any axes; the others stay at their best");
+  cmd->footer(
+      "Examples:\n"
+      "  ryz-lab sweep --grain 1,4,16\n"
+      "  ryz-lab sweep --kernel all --encoding quint --threads phys --phase decode\n"
+      "  ryz-lab sweep --schedule all --grain 1-64*4 --out grain.json");
+  add_run_flags(*cmd, flags->run);
+  add_report_outputs(*cmd, flags->outputs, false);
+  cmd->callback([flags, &context] {
+    LabOptions options = resolve(flags->run, *context.catalogue);
+    options.run.stop = context.interrupted;
+    check_outputs(flags->outputs);
+    const report::Report report = run_sweep(options, *context.catalogue, context.argv);
+    deliver(report, flags->outputs, context);
+  });
+}
+
+}  // namespace ryz

@@ -1,0 +1,266 @@
+#include "harness/cli/flags.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "harness/measure/machine.h"
+#include "harness/plan/axes.h"
+#include "kernels/cpu.h"
+
+namespace ryz {
+namespace {
+
+bool is_auto(const std::string& text) { return text == "auto" || text == "best"; }
+
+bool is_pattern(const std::string& name) {
+  return name == "all" || name.find_first_of("*?") != std::string::npos;
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> items;
+  std::size_t begin = 0;
+  while (begin <= list.size()) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    items.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return items;
+}
+
+// A kernel named outright must run here: never a silent fallback, never a row that is just missing.
+void refuse_unrunnable(const std::string& kernel_list, const std::vector<const Kernel*>& kernels) {
+  for (const std::string& name : split(kernel_list)) {
+    if (is_pattern(name)) continue;
+    for (const Kernel* k : kernels) {
+      if (name != k->name) continue;
+      const std::string reason = why_not_runnable(*k);
+      if (!reason.empty()) {
+        throw EnvironmentError(
+            fmt::format("--kernel {}: it {}; `ryz-lab list` shows what runs here", name, reason));
+      }
+    }
+  }
+}
+
+std::vector<Phase> parse_phases(const std::string& text) {
+  std::vector<Phase> phases;
+  for (const std::string& name : match_names("--phase", text, {"decode", "prefill"})) {
+    phases.push_back(name == "decode" ? Phase::kDecode : Phase::kPrefill);
+  }
+  return phases;
+}
+
+std::vector<LoopKind> parse_schedules(const std::string& text) {
+  std::vector<LoopKind> kinds;
+  for (const std::string& name : match_names("--schedule", text, {"static", "dynamic", "guided"})) {
+    kinds.push_back(name == "static"    ? LoopKind::kStatic
+                    : name == "dynamic" ? LoopKind::kDynamic
+                                        : LoopKind::kGuided);
+  }
+  return kinds;
+}
+
+}  // namespace
+
+void add_run_flags(CLI::App& app, RunFlags& f) {
+  const std::string what = "What to measure";
+  app.add_option("--model", f.model,
+                 "GGUF file, or a preset: tiny, mini, small, 700m, bitnet-2b4t, 7b")
+      ->capture_default_str()
+      ->group(what);
+  app.add_option("--kernel", f.kernel, "Kernels: names, globs, all, auto")
+      ->capture_default_str()
+      ->group(what);
+  app.add_option("--encoding", f.encoding, "Encodings: names, globs, all, auto")
+      ->capture_default_str()
+      ->group(what);
+  app.add_option("--phase", f.phase, "decode, prefill or all")->capture_default_str()->group(what);
+  app.add_option("--schedule", f.schedule, "static, dynamic, guided or all")
+      ->capture_default_str()
+      ->group(what);
+  app.add_option("--grain", f.grain, "Iterations (row tiles) a chunk, e.g. 1,4,16 or 1-64*4; auto")
+      ->capture_default_str()
+      ->group(what);
+  app.add_option("--threads", f.threads, "e.g. 1-8, phys, 1-phys [1 to 8, cut to the cores]")
+      ->group(what);
+  app.add_option("--filter", f.filter, "Only cells whose id matches this regular expression")
+      ->group(what);
+  app.add_option("--exclude", f.exclude, "Not the cells whose id matches")->group(what);
+  const std::string how = "How to measure";
+  app.add_option("--rounds", f.rounds, "Rounds; each visits every cell once")
+      ->check(CLI::Range(1U, 10000U))
+      ->capture_default_str()
+      ->group(how);
+  app.add_option("--sample-ms", f.sample_ms, "Shortest sample")
+      ->check(CLI::Range(0.01, 1e6))
+      ->capture_default_str()
+      ->group(how);
+  app.add_option("--prompt-tokens", f.prompt_tokens, "Tokens of a prefill sample")
+      ->check(CLI::Range(1U, 4096U))
+      ->capture_default_str()
+      ->group(how);
+  app.add_option("--prompt", f.prompt, "Forced token ids of the logits' check [8 fixed ones]")
+      ->group(how);
+  app.add_option("--seed", f.seed, "Of preset weights and of the rounds' order")
+      ->capture_default_str()
+      ->group(how);
+  app.add_option("--pin", f.pin, "cores or none")
+      ->check(CLI::IsMember({"cores", "none"}))
+      ->capture_default_str()
+      ->group(how);
+  app.add_flag("--oversubscribe", f.oversubscribe, "Allow more threads than physical cores")
+      ->group(how);
+  app.add_flag("--allow-debug", f.allow_debug,
+               "Time an unoptimised or sanitized build all the same")
+      ->group(how);
+  app.add_flag("-q,--quiet", f.quiet, "No progress");
+}
+
+std::vector<const Kernel*> select_kernels(const std::string& kernel, const std::string& encoding,
+                                          const Catalogue& catalogue) {
+  std::vector<std::string> kernel_names = catalogue.kernel_names();
+  std::vector<std::string> encoding_names = catalogue.encoding_names();
+  const auto wanted = [](const std::vector<std::string>& names, const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (!is_auto(kernel)) kernel_names = match_names("--kernel", kernel, kernel_names);
+  if (!is_auto(encoding)) encoding_names = match_names("--encoding", encoding, encoding_names);
+  std::vector<const Kernel*> chosen;
+  for (const Kernel* k : catalogue.kernels) {
+    if (!wanted(kernel_names, k->name) || !wanted(encoding_names, k->encoding->name)) continue;
+    const bool usable = why_not_runnable(*k).empty();
+    // With auto, the first of the catalogue that runs: it lists those to prefer first.
+    if (is_auto(kernel) || is_auto(encoding)) {
+      if (!usable) continue;
+      const bool taken = std::any_of(chosen.begin(), chosen.end(), [&](const Kernel* other) {
+        if (is_auto(kernel) && is_auto(encoding)) return true;
+        return is_auto(kernel) ? other->encoding == k->encoding
+                               : std::string_view(other->name) == k->name;
+      });
+      if (taken || (is_auto(encoding) && !k->encoding->exact)) continue;
+    }
+    chosen.push_back(k);
+  }
+  if (!is_auto(kernel)) {
+    std::vector<const Kernel*> named;
+    for (const Kernel* k : catalogue.kernels) {
+      if (wanted(kernel_names, k->name) && wanted(encoding_names, k->encoding->name)) {
+        named.push_back(k);
+      }
+    }
+    refuse_unrunnable(kernel, named);
+  }
+  if (chosen.empty()) {
+    throw UsageError({.id = "RZ211",
+                      .message = fmt::format("no kernel {} reads encoding {}", kernel, encoding),
+                      .flag = "--kernel",
+                      .text = kernel,
+                      .help = "`ryz-lab list` shows every pair"});
+  }
+  return chosen;
+}
+
+std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::string& text) {
+  std::vector<std::int32_t> tokens;
+  std::size_t at = 0;
+  for (const std::string& item : split(text)) {
+    std::int32_t token = 0;
+    const char* end = item.data() + item.size();
+    const auto [stop, error] = std::from_chars(item.data(), end, token);
+    if (error != std::errc{} || stop != end || token < 0) {
+      throw UsageError({.id = "RZ202",
+                        .message = "token ids are integers from 0, separated by commas",
+                        .flag = flag,
+                        .text = text,
+                        .position = at,
+                        .length = std::max<std::size_t>(1, item.size()),
+                        .help = "e.g. " + flag + " 1,5,9"});
+    }
+    tokens.push_back(token);
+    at += item.size() + 1;
+  }
+  return tokens;
+}
+
+std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe, bool curve) {
+  const Topology& topology = machine_topology();
+  const report::Machine machine = read_machine(topology);
+  const unsigned cores = std::max(1U, runnable_cores(machine));
+  std::vector<unsigned> threads;
+  if (text.empty()) {
+    constexpr unsigned kMost = 8;
+    for (unsigned t = curve ? 1 : cores; t <= (curve ? std::min(kMost, cores) : cores); ++t) {
+      threads.push_back(t);
+    }
+    return threads;
+  }
+  for (const std::uint64_t t : parse_axis(
+           text, threads_axis(cores, topology.hardware_threads(), topology.performance_cores()))) {
+    if (t > cores && !oversubscribe) {
+      throw UsageError({.id = "RZ212",
+                        .message = fmt::format("{} threads, but this process may use {} core{}", t,
+                                               cores, cores == 1 ? "" : "s"),
+                        .flag = "--threads",
+                        .text = text,
+                        .length = std::max<std::size_t>(1, text.size()),
+                        .help = "--oversubscribe measures it all the same, and says so"});
+    }
+    constexpr std::uint64_t kMostThreads = 1024;
+    if (t > kMostThreads) {
+      throw UsageError({.id = "RZ205",
+                        .message = "more than 1024 threads",
+                        .flag = "--threads",
+                        .text = text,
+                        .help = "e.g. --threads 1-8"});
+    }
+    threads.push_back(static_cast<unsigned>(t));
+  }
+  return threads;
+}
+
+LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
+  if (const std::string reason = why_not_timeable(); !reason.empty() && !f.allow_debug) {
+    throw EnvironmentError("this binary was " + reason +
+                           ": its timings mean nothing; --allow-debug runs it all the same");
+  }
+  LabOptions o;
+  o.model = f.model;
+  o.axes.kernels = select_kernels(f.kernel, f.encoding, catalogue);
+  o.axes.phases = parse_phases(f.phase);
+  o.axes.schedules = parse_schedules(f.schedule);
+  const AxisValues grains = parse_axis_or_auto(f.grain, grain_axis());
+  o.axes.grains = grains.numbers;
+  if (grains.automatic) o.axes.grains.insert(o.axes.grains.begin(), 0);
+  o.axes.threads = parse_threads(f.threads, f.oversubscribe, true);
+  o.axes.pinned = f.pin == "cores";
+  o.run.rounds = f.rounds;
+  o.run.sample_ms = f.sample_ms;
+  o.run.prefill_tokens = f.prompt_tokens;
+  o.run.seed = f.seed;
+  if (!f.prompt.empty()) o.prompt = parse_tokens("--prompt", f.prompt);
+  o.seed = f.seed;
+  o.filter = f.filter;
+  o.exclude = f.exclude;
+  o.quiet = f.quiet;
+  return o;
+}
+
+void apply_without(const std::string& list) {
+  for (const std::string& name : split(list)) {
+    IsaSet isa;
+    if (!parse_isa(name, &isa)) {
+      throw UsageError({.id = "RZ201",
+                        .message = "unknown instruction set " + name,
+                        .flag = "--without",
+                        .text = list,
+                        .position = list.find(name),
+                        .length = std::max<std::size_t>(1, name.size()),
+                        .help = "one of " + join_names(isa_names({~0U}))});
+    }
+    mask_isa(isa);
+  }
+}
+
+}  // namespace ryz

@@ -1,0 +1,66 @@
+#include "harness/cli/output.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "reports/render/csv.h"
+#include "reports/render/markdown.h"
+#include "reports/render/text.h"
+#include "reports/report_json.h"
+
+namespace ryz {
+
+void add_report_outputs(CLI::App& app, ReportOutputs& o, bool always) {
+  const std::string group = "Output";
+  app.add_option("--out", o.out, always ? "The JSON report" : "Also write the JSON report")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--format", o.format, "On stdout: text, json, markdown or csv")
+      ->check(CLI::IsMember({"text", "json", "markdown", "csv"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--markdown", o.markdown, "Also write Markdown to this file")->group(group);
+  app.add_option("--csv", o.csv, "Also write the cells as CSV to this file")->group(group);
+  app.add_flag("--all", o.all, "Print the evidence too")->group(group);
+}
+
+void check_outputs(const ReportOutputs& o) {
+  for (const std::string& path : {o.out, o.markdown, o.csv}) {
+    if (!path.empty()) report::check_writable(path);
+  }
+}
+
+std::string render(const report::Report& report, const std::string& format, bool all,
+                   const Context& context) {
+  if (format == "json") return report::to_json(report);
+  if (format == "markdown") return report::render_markdown(report);
+  if (format == "csv") return report::render_csv(report);
+  return report::render_text(report, {context.width, context.color, all});
+}
+
+void print_result(const std::string& text) {
+  const bool newline = text.empty() || text.back() != '\n';
+  if (std::fputs(text.c_str(), stdout) < 0 || (newline && std::fputc('\n', stdout) < 0) ||
+      std::fflush(stdout) != 0) {
+    throw report::ReportError(
+        fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+  }
+}
+
+void deliver(const report::Report& report, const ReportOutputs& o, Context& context) {
+  context.verdict = report.verdict;
+  context.exit_code = report.exit_code;
+  if (!o.out.empty()) {
+    report::write_report(report, o.out);
+    fmt::print(stderr, "wrote {} ({}, {} cells)\n", o.out,
+               report.complete ? "complete" : "incomplete", report.cells.size());
+  }
+  if (!o.markdown.empty()) report::write_file(o.markdown, report::render_markdown(report));
+  if (!o.csv.empty()) report::write_file(o.csv, report::render_csv(report));
+  print_result(render(report, o.format, o.all, context));
+}
+
+}  // namespace ryz

@@ -1,0 +1,35 @@
+// Where results go: one document on stdout, files whole or not at all.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "harness/cli/commands.h"
+#include "reports/report.h"
+
+namespace ryz {
+
+struct ReportOutputs {
+  std::string out;              // JSON
+  std::string format = "text";  // of stdout
+  std::string markdown, csv;
+  bool all = false;
+};
+
+// `always`: the JSON report is written even where --out is not given.
+void add_report_outputs(CLI::App& app, ReportOutputs& outputs, bool always);
+
+// Throws ReportError where one of the files cannot be written: before a run, not after it.
+void check_outputs(const ReportOutputs& outputs);
+
+// Writes the files, prints the result, and sets the context's verdict and exit code.
+void deliver(const report::Report& report, const ReportOutputs& outputs, Context& context);
+
+// The report as `format` says: text, json, markdown or csv.
+std::string render(const report::Report& report, const std::string& format, bool all,
+                   const Context& context);
+
+// Prints to stdout; throws ReportError where that fails (a full disk behind a redirection).
+void print_result(const std::string& text);
+
+}  // namespace ryz

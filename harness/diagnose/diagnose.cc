@@ -1,0 +1,434 @@
+#include "harness/diagnose/diagnose.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <random>
+#include <regex>
+
+#include "harness/diagnose/ladder.h"
+#include "harness/diagnose/scaling.h"
+#include "harness/measure/machine.h"
+#include "harness/measure/roofs.h"
+#include "harness/plan/axes.h"
+#include "harness/plan/usage_error.h"
+#include "kernels/cpu.h"
+#include "reports/statistics.h"
+
+namespace ryz {
+namespace {
+
+using report::Cell;
+using report::Report;
+using report::Status;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+const char* table_kind_name(TableKind kind) {
+  switch (kind) {
+    case TableKind::kNone:
+      return "none";
+    case TableKind::kPattern:
+      return "pattern";
+    case TableKind::kActivations:
+      return "activations";
+  }
+  return "none";
+}
+
+bool same_shape(const Config& a, const Config& b) {
+  return a.embd == b.embd && a.ffn == b.ffn && a.layers == b.layers && a.heads == b.heads &&
+         a.kv_heads == b.kv_heads && a.vocab == b.vocab;
+}
+
+bool is_2b4t(const Config& config) { return same_shape(config, *find_preset("2b4t")); }
+
+report::Model describe_model(const Weights& weights) {
+  const Config& c = weights.config;
+  report::Model m;
+  m.source = weights.source;
+  m.arch = c.arch;
+  m.hash = fmt::format("{:016x}", weights.hash);
+  m.ternary_weights = c.ternary_weights();
+  m.head_bytes = weights.head_bytes();
+  m.head_format = row_format_name(weights.head.format);
+  m.dims = {{"embd", c.embd},   {"ffn", c.ffn},           {"layers", c.layers},
+            {"heads", c.heads}, {"kv_heads", c.kv_heads}, {"vocab", c.vocab}};
+  return m;
+}
+
+std::regex compile(const std::string& flag, const std::string& pattern) {
+  try {
+    return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    throw UsageError({.id = "RZ209",
+                      .message = std::string("not a regular expression: ") + error.what(),
+                      .flag = flag,
+                      .text = pattern,
+                      .help = "e.g. --filter 'decode/.*/t2'"});
+  }
+}
+
+std::vector<CellSpec> planned_cells(const LabOptions& options) {
+  std::vector<CellSpec> cells = expand(options.axes);
+  const auto keep_if = [&](const std::string& flag, const std::string& pattern, bool matching) {
+    if (pattern.empty()) return;
+    const std::regex re = compile(flag, pattern);
+    std::erase_if(cells, [&](const CellSpec& spec) {
+      return std::regex_search(cell_id(spec), re) != matching;
+    });
+  };
+  keep_if("--filter", options.filter, true);
+  keep_if("--exclude", options.exclude, false);
+  if (cells.empty()) {
+    throw UsageError({.id = "RZ210",
+                      .message = "no cell is left to measure",
+                      .flag = "--filter",
+                      .text = options.filter,
+                      .help = "`ryz-lab list cells` prints the cells' ids"});
+  }
+  return cells;
+}
+
+std::string random_id() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+template <class T>
+std::vector<std::uint64_t> numbers(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
+}
+
+report::Config describe_config(const LabOptions& options) {
+  report::Config c;
+  for (const Kernel* k : options.axes.kernels) {
+    if (std::find(c.kernels.begin(), c.kernels.end(), k->name) == c.kernels.end()) {
+      c.kernels.emplace_back(k->name);
+    }
+    if (std::find(c.encodings.begin(), c.encodings.end(), k->encoding->name) == c.encodings.end()) {
+      c.encodings.emplace_back(k->encoding->name);
+    }
+  }
+  for (const Phase p : options.axes.phases) c.phases.emplace_back(phase_name(p));
+  for (const LoopKind k : options.axes.schedules) {
+    c.schedules.emplace_back(k == LoopKind::kStatic    ? "static"
+                             : k == LoopKind::kDynamic ? "dynamic"
+                                                       : "guided");
+  }
+  c.grains = numbers(options.axes.grains);
+  c.threads = numbers(options.axes.threads);
+  c.seed = options.seed;
+  c.rounds = options.run.rounds;
+  c.sample_ms = options.run.sample_ms;
+  c.pin = options.axes.pinned ? "cores" : "none";
+  c.prompt_tokens = options.run.prefill_tokens;
+  c.filter = options.filter;
+  c.exclude = options.exclude;
+  return c;
+}
+
+// Everything a run of either command shares.
+class Lab {
+ public:
+  Lab(const LabOptions& options, const Catalogue& catalogue, Report& report)
+      : options_(options),
+        catalogue_(catalogue),
+        report_(report),
+        progress_(options.quiet ? Progress::Mode::kOff : Progress::Mode::kAuto),
+        cpus_(machine_cpus()) {
+    for (const unsigned t : options_.axes.threads) most_ = std::max(most_, t);
+    all_cores_ = std::max(1U, runnable_cores(report.machine));
+    specs_ = planned_cells(options_);
+  }
+
+  void matrix() {
+    Session session = open(options_.model);
+    report_.models.push_back(describe_model(session.weights()));
+    matrix_config_ = session.weights().config;
+    fill_catalogue(session.weights().config);
+    if (options_.roofs) measure_bandwidth();
+    session.truth();
+    RunResult run = run_cells(session, specs_, options_.run, progress_,
+                              "matrix on " + session.weights().source);
+    report_.config.prompt = session.options().prompt;
+    complete_ = run.complete;
+    for (CellResult& r : run.cells) {
+      r.cell.repro = repro(r.cell);
+      results_.push_back({r.spec.requested, r.cell});
+      report_.cells.push_back(std::move(r.cell));
+    }
+    if (wants_ladder() && ladder_model() == options_.model && complete_) ladder(session);
+  }
+
+  void ladder_on_other_model() {
+    if (!wants_ladder() || ladder_model() == options_.model || !complete_) return;
+    Session session = open(ladder_model());
+    report_.models.push_back(describe_model(session.weights()));
+    ladder(session);
+  }
+
+  void conclude() {
+    for (Cell& cell : report_.cells) {
+      if (!cell.roofline) continue;
+      for (const report::Bandwidth& b : report_.read_bandwidth) {
+        if (b.threads == cell.threads)
+          cell.roofline->roof_ratio = cell.roofline->gb_per_s / b.gb_per_s;
+      }
+    }
+    report_.curves = scaling_curves(report_.cells, std::max(8U, most_), all_cores_);
+    report_.complete = complete_;
+  }
+
+  bool complete() const { return complete_; }
+  const std::optional<Cell>& best() const { return best_; }
+
+ private:
+  Session open(const std::string& model) {
+    progress_.begin("loading " + model, 0.0);
+    Team loader({std::max(1U, all_cores_), cpus_});
+    Weights weights = open_model(model, options_.seed, loader);
+    SessionOptions session;
+    session.prompt = options_.prompt;
+    session.context =
+        std::max<std::size_t>({64, options_.run.prefill_tokens, options_.prompt.size()});
+    session.cpus = cpus_;
+    session.max_threads = all_cores_;
+    progress_.end();
+    return {std::move(weights), std::move(session)};
+  }
+
+  bool wants_ladder() const {
+    return report_.command == "diagnose" && options_.ladder_model != "none";
+  }
+  std::string ladder_model() const {
+    return options_.ladder_model.empty() ? options_.model : options_.ladder_model;
+  }
+
+  void measure_bandwidth() {
+    std::vector<unsigned> counts = options_.axes.threads;
+    counts.push_back(all_cores_);
+    std::sort(counts.begin(), counts.end());
+    counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+    progress_.begin("read bandwidth", 2.0 * static_cast<double>(counts.size()));
+    for (const unsigned t : counts) {
+      if (t > cpus_.size()) continue;  // more threads than cores read no faster
+      report_.read_bandwidth.push_back({t, read_bandwidth_gb_per_s(t, cpus_)});
+    }
+    progress_.end();
+  }
+
+  void fill_catalogue(const Config& config) {
+    for (report::CatalogueEntry& entry : report_.catalogue) {
+      const Encoding* e = catalogue_.find_encoding(entry.encoding);
+      if (e == nullptr) continue;
+      if (e->table_kind == TableKind::kPattern) {
+        entry.as_found_table_bytes = static_cast<std::uint64_t>(
+            kAsFoundTableBytesPerWeight * static_cast<double>(config.ternary_weights()));
+      } else if (e->activation_table_bytes != nullptr) {
+        entry.table_bytes = e->activation_table_bytes(std::max(config.embd, config.ffn));
+      }
+    }
+  }
+
+  // Kernels whose decode on the matrix's model comes near the fastest, fastest first.
+  std::vector<const Kernel*> candidates(double within) const {
+    std::map<const Kernel*, double> speed;
+    for (const auto& [kernel, cell] : results_) {
+      if (kernel == nullptr || cell.phase != "decode" || !cell.tok_per_s || !cell.exact) continue;
+      double& best = speed[kernel];
+      best = std::max(best, cell.tok_per_s->median);
+    }
+    std::vector<const Kernel*> order;
+    double top = 0.0;
+    for (const auto& [kernel, best] : speed) {
+      order.push_back(kernel);
+      top = std::max(top, best);
+    }
+    std::sort(order.begin(), order.end(),
+              [&](const Kernel* a, const Kernel* b) { return speed[a] > speed[b]; });
+    std::erase_if(order, [&](const Kernel* k) { return speed[k] * within < top; });
+    constexpr std::size_t kMost = 2;
+    if (order.size() > kMost) order.resize(kMost);
+    return order;
+  }
+
+  void ladder(Session& session) {
+    const bool same = ladder_model() == options_.model;
+    LadderOptions ladder;
+    ladder.run = options_.run;
+    ladder.threads = all_cores_;
+    ladder.model = same ? "" : session.weights().source;
+    ladder.promised = is_2b4t(session.weights().config);
+    // Elsewhere the order may change where another cache level binds, so the net is wider.
+    ladder.candidates = candidates(same ? 1.1 : 2.0);
+    ladder.bandwidth = report_.read_bandwidth;
+    LadderResult result = run_ladder(session, catalogue_, ladder, progress_);
+    for (Cell& cell : result.cells) {
+      cell.repro = repro(cell);
+      if (std::none_of(report_.cells.begin(), report_.cells.end(),
+                       [&](const Cell& c) { return c.id == cell.id; })) {
+        report_.cells.push_back(std::move(cell));
+      }
+    }
+    report_.ladder = std::move(result.stages);
+    report_.faults = std::move(result.faults);
+    report_.verdicts = std::move(result.verdicts);
+    best_ = std::move(result.best);
+    complete_ = complete_ && result.complete;
+    gate(session.weights().config);
+  }
+
+  void gate(const Config& config) {
+    report::Gate gate;
+    gate.name = fmt::format("{:g}+ tok/s on bitnet-2b4t", options_.fail_under);
+    gate.threshold = options_.fail_under;
+    if (!is_2b4t(config)) {
+      gate.state = "not_measured";
+      gate.reason = "the model measured has another shape";
+    } else if (!best_ || !best_->tok_per_s) {
+      gate.state = "not_measured";
+      gate.reason = "no exact cell of the last stage was ok";
+    } else {
+      gate.measured = best_->tok_per_s->median;
+      gate.cell_id = best_->id;
+      gate.state = *gate.measured >= gate.threshold ? "pass" : "fail";
+    }
+    report_.gates.push_back(std::move(gate));
+  }
+
+  std::string repro(const Cell& cell) const {
+    if (!cell.axes.empty()) return {};  // ladder cells come of `diagnose` alone
+    std::string grain = cell.grain == 0 ? "auto" : std::to_string(cell.grain);
+    const char* schedule = cell.schedule[0] == 's'   ? "static"
+                           : cell.schedule[0] == 'g' ? "dynamic"
+                                                     : "guided";
+    return fmt::format(
+        "ryz-lab sweep --model {} --kernel {} --encoding {} --phase {} --schedule {} --grain {} "
+        "--threads {} --seed {}",
+        options_.model, cell.kernel, cell.encoding, cell.phase, schedule, grain, cell.threads,
+        options_.seed);
+  }
+
+  const LabOptions& options_;
+  const Catalogue& catalogue_;
+  Report& report_;
+  Progress progress_;
+  std::vector<int> cpus_;
+  std::vector<CellSpec> specs_;
+  std::vector<std::pair<const Kernel*, Cell>> results_;
+  Config matrix_config_;
+  std::optional<Cell> best_;
+  unsigned most_ = 1;
+  unsigned all_cores_ = 1;
+  bool complete_ = true;
+};
+
+// Several reasons at once: a wrong result before a missed gate before an unfinished run.
+void decide(Report& report, const LabOptions& options, bool interrupted) {
+  bool wrong = false;
+  for (const Cell& cell : report.cells) wrong |= cell.status == Status::kWrong && !cell.known_wrong;
+  bool blocked = false;
+  bool unknown = report.verdicts.empty();
+  for (const report::Verdict& v : report.verdicts) {
+    blocked |= v.state == report::State::kBlocked;
+    unknown |= v.state == report::State::kUnknown;
+  }
+  bool gate_failed = false;
+  bool gate_missing = false;
+  for (const report::Gate& g : report.gates) {
+    gate_failed |= g.state == "fail";
+    gate_missing |= g.state == "not_measured";
+  }
+  if (report.command == "sweep") {
+    report.verdict = "measured";
+  } else {
+    report.verdict = blocked ? "blocked" : unknown ? "unknown" : "clear";
+  }
+  report.exit_code = 0;
+  if (interrupted) {
+    report.verdict = "interrupted";
+    report.exit_code = 130;
+  } else if (wrong) {
+    report.verdict = "wrong";
+    report.exit_code = 4;
+  } else if ((options.gate_asked && gate_failed) || (options.strict && blocked)) {
+    report.verdict = options.gate_asked && gate_failed ? "gate-failed" : "blocked";
+    report.exit_code = 1;
+  } else if (!report.complete || (options.gate_asked && gate_missing)) {
+    report.verdict = "incomplete";
+    report.exit_code = 8;
+  }
+}
+
+Report run(const std::string& command, const LabOptions& options, const Catalogue& catalogue,
+           const std::vector<std::string>& argv) {
+  const auto start = Clock::now();
+  Report report = begin_report(command, argv, options, catalogue);
+  Lab lab(options, catalogue, report);
+  lab.matrix();
+  lab.ladder_on_other_model();
+  lab.conclude();
+  report.duration_s = seconds_since(start);
+  decide(report, options, options.run.stop && options.run.stop());
+  return report;
+}
+
+}  // namespace
+
+std::vector<int> machine_cpus() { return physical_core_cpus(machine_topology()); }
+
+Report begin_report(const std::string& command, const std::vector<std::string>& argv,
+                    const LabOptions& options, const Catalogue& catalogue) {
+  Report report;
+  report.report_id = random_id();
+  report.command = command;
+  report.created_utc = utc_now();
+  report.tool = tool_facts(argv);
+  report.build = build_facts();
+  report.machine = read_machine(machine_topology());
+  report.config = describe_config(options);
+  std::uint32_t compiled = 0;
+  for (const Kernel* kernel : catalogue.kernels) {
+    const Encoding& e = *kernel->encoding;
+    report::CatalogueEntry entry;
+    entry.kernel = kernel->name;
+    entry.encoding = e.name;
+    entry.isa_needed = isa_names(kernel->needs);
+    entry.bits_per_weight = e.bits_per_weight;
+    entry.row_tile = e.row_tile;
+    entry.table_kind = table_kind_name(e.table_kind);
+    entry.table_bytes = e.shared_table_bytes;
+    entry.exact = e.exact;
+    entry.known_wrong = e.known_wrong ? e.known_wrong : "";
+    entry.reason = why_not_runnable(*kernel);
+    entry.runnable = entry.reason.empty();
+    report.catalogue.push_back(std::move(entry));
+    compiled |= kernel->needs.bits;
+  }
+  report.build.isa_compiled = isa_names({compiled});
+  return report;
+}
+
+Report run_diagnose(const LabOptions& options, const Catalogue& catalogue,
+                    const std::vector<std::string>& argv) {
+  return run("diagnose", options, catalogue, argv);
+}
+
+Report run_sweep(const LabOptions& options, const Catalogue& catalogue,
+                 const std::vector<std::string>& argv) {
+  return run("sweep", options, catalogue, argv);
+}
+
+}  // namespace ryz

@@ -1,0 +1,46 @@
+// The main job: one model, every combination, the ladder, three verdicts, one report.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "harness/measure/runner.h"
+#include "harness/plan/cells.h"
+#include "kernels/catalogue.h"
+#include "reports/report.h"
+
+namespace ryz {
+
+struct LabOptions {
+  std::string model;         // path or preset; empty: the command's own choice
+  std::string ladder_model;  // empty: the same model; "none": no ladder
+  Axes axes;
+  RunOptions run;
+  std::vector<std::int32_t> prompt;
+  std::string filter, exclude;  // regular expressions on cell ids
+  std::uint64_t seed = 42;      // of preset weights and of the rounds' order
+  double fail_under = 10.0;     // tok/s on bitnet-2b4t
+  bool gate_asked = false;      // whether missing it changes the exit code
+  bool strict = false;          // a blocked verdict exits 1
+  bool roofs = true;            // measure the read bandwidth first
+  bool quiet = false;
+};
+
+// What every command's report says of machine, build and catalogue.
+report::Report begin_report(const std::string& command, const std::vector<std::string>& argv,
+                            const LabOptions& options, const Catalogue& catalogue);
+
+// Matrix, ladder, curves, verdicts, gate. Never throws for what a cell does; throws UsageError or
+// InputError before anything is measured.
+report::Report run_diagnose(const LabOptions& options, const Catalogue& catalogue,
+                            const std::vector<std::string>& argv);
+
+// The matrix alone.
+report::Report run_sweep(const LabOptions& options, const Catalogue& catalogue,
+                         const std::vector<std::string>& argv);
+
+// Physical cores' CPU numbers of this machine, for teams.
+std::vector<int> machine_cpus();
+
+}  // namespace ryz

@@ -1,0 +1,49 @@
+// The ladder: from the naive product over the engine as it was found to the best of the
+// catalogue, each stage measured on the full model at 1 and at all physical cores, and each
+// scheduling fault put alone on the last stage.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "harness/measure/runner.h"
+#include "harness/measure/session.h"
+#include "kernels/catalogue.h"
+#include "reports/report.h"
+
+namespace ryz {
+
+struct LadderOptions {
+  RunOptions run;
+  unsigned threads = 1;   // all physical cores
+  std::string model;      // tag of the cells' ids; empty where the matrix has the same model
+  bool promised = false;  // the promised figures are for this model's shape
+  // Kernels to try for the last stage, by expected speed; the fastest measured is the stage.
+  std::vector<const Kernel*> candidates;
+  // Read bandwidth by threads, for the verdicts' roof.
+  std::vector<report::Bandwidth> bandwidth;
+};
+
+struct LadderResult {
+  std::vector<report::LadderStage> stages;
+  std::vector<report::FaultCost> faults;
+  std::vector<report::Verdict> verdicts;  // of the last stage with all threads
+  std::vector<report::Cell> cells;
+  std::optional<report::Cell> best;  // the last stage's cell with all threads
+  bool complete = true;
+};
+
+LadderResult run_ladder(Session& session, const Catalogue& catalogue, const LadderOptions& options,
+                        Progress& progress);
+
+// Each scheduling fault of the engine alone: its verdict code, a phrase, and how to put it into a
+// cell (or take it out again).
+struct SchedulingFault {
+  const char* code;
+  const char* what;
+  void (*put)(CellSpec& spec);
+  void (*repair)(CellSpec& spec);
+};
+const std::vector<SchedulingFault>& scheduling_faults();
+
+}  // namespace ryz

@@ -1,0 +1,224 @@
+#include "harness/diagnose/verdicts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ryz {
+namespace {
+
+using report::Evidence;
+using report::State;
+using report::Verdict;
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& n : names) text += (text.empty() ? "" : " ") + n;
+  return text.empty() ? "baseline" : text;
+}
+
+std::string ratio_text(const MeasuredRatio& m) {
+  return fmt::format("{:.2f}x [{:.2f}, {:.2f}], n={}", m.ratio.ratio, m.ratio.lo, m.ratio.hi,
+                     m.ratio.n);
+}
+
+Evidence ratio_evidence(const std::string& fact, const MeasuredRatio& m) {
+  return {fact + fmt::format(" (95 % interval {:.3f} to {:.3f})", m.ratio.lo, m.ratio.hi),
+          m.ratio.ratio, "ratio", m.cells};
+}
+
+void set(Verdict& v, State state, const char* code, std::string summary, std::string next) {
+  v.state = state;
+  v.code = code;
+  v.summary = std::move(summary);
+  v.next_step = std::move(next);
+}
+
+}  // namespace
+
+Verdict judge_simd(const SimdEvidence& e) {
+  Verdict v;
+  v.name = "simd";
+  v.rule = fmt::format(
+      "blocked if the code that was called was compiled for another instruction set than the one "
+      "requested, or its paired one-thread speed-up over scalar code of the same encoding is below "
+      "{:g} at the lower bound, or another exact kernel here is at least {:g} times faster",
+      kSimdSpeedupLimit, kSimdBelowCpuLimit);
+  const report::Cell& cell = *e.subject;
+  if (cell.effective.isa_called.empty()) {
+    set(v, State::kUnknown, "UNKNOWN", "no call of a kernel was recorded", "measure the cell");
+    return v;
+  }
+  std::vector<std::string> called;
+  for (const auto& [isa, calls] : cell.effective.isa_called) {
+    called.push_back(isa);
+    v.evidence.push_back(
+        {"calls of code compiled for: " + isa, static_cast<double>(calls), "calls", {cell.id}});
+  }
+  v.evidence.push_back(
+      {"requested: " + join(cell.effective.isa_requested), std::nullopt, "", {cell.id}});
+  if (e.over_scalar) {
+    v.evidence.push_back(ratio_evidence("speed over scalar code, one thread", *e.over_scalar));
+  }
+  if (e.other_over_subject) {
+    v.evidence.push_back({"fastest other exact kernel over this one",
+                          e.other_over_subject,
+                          "ratio",
+                          {e.other_cell, cell.id}});
+  }
+  if (!cell.effective.called_as_requested) {
+    set(v, State::kBlocked, "SIMD_NOT_DISPATCHED",
+        fmt::format("requested {}, but the code that ran was compiled for: {}",
+                    join(cell.effective.isa_requested), fmt::join(called, "; ")),
+        "find where the call is redirected; the kernel asked for never ran");
+    v.impact_ratio = e.other_over_subject;
+    return v;
+  }
+  if (!e.subject_is_baseline && e.over_scalar && e.over_scalar->ratio.lo < kSimdSpeedupLimit) {
+    set(v, State::kBlocked, "SIMD_NO_SPEEDUP",
+        "called as requested, yet " + ratio_text(*e.over_scalar) + " over scalar code",
+        e.other_over_subject && *e.other_over_subject >= 1.0
+            ? "use " + e.other_cell + " instead: this instruction does not pay here"
+            : "this instruction does not pay here; look at a kernel that avoids it");
+    v.impact_ratio = e.other_over_subject;
+    return v;
+  }
+  if (e.other_over_subject && *e.other_over_subject >= kSimdBelowCpuLimit) {
+    set(v, State::kBlocked, "SIMD_BELOW_CPU",
+        fmt::format("called as requested, but another exact kernel is {:.1f} times faster",
+                    *e.other_over_subject),
+        "use " + e.other_cell);
+    v.impact_ratio = e.other_over_subject;
+    return v;
+  }
+  if (!e.over_scalar && !e.other_over_subject) {
+    set(v, State::kUnknown, "UNKNOWN", "called as requested; nothing to compare its speed with",
+        "measure the scalar kernel of the same encoding beside it");
+    return v;
+  }
+  std::string summary = "called as requested";
+  if (e.over_scalar) summary += ", " + ratio_text(*e.over_scalar) + " over scalar";
+  set(v, State::kClear, "OK", summary, "");
+  return v;
+}
+
+Verdict judge_encoding(const report::Cell& cell) {
+  Verdict v;
+  v.name = "encoding";
+  v.rule =
+      "blocked if a product differs from the naive int32 product, or the logits of the forced "
+      "prompt from the naive ones, by more than the tolerance";
+  const report::Errors& e = cell.error;
+  const auto add = [&](const char* fact, std::optional<double> value, const char* unit) {
+    if (value) v.evidence.push_back({fact, value, unit, {cell.id}});
+  };
+  add("relative error of the worst product", e.products_worst, "ratio");
+  add("relative error of the median product", e.products_median, "ratio");
+  add("RMS of the worst product's activations", e.activation_rms, "activation");
+  add("relative error of the logits", e.logits, "ratio");
+  if (e.mismatches)
+    add("product elements that differ", static_cast<double>(*e.mismatches), "count");
+  if (!e.products_worst) {
+    set(v, State::kUnknown, "UNKNOWN", "no product was compared with the naive one",
+        "run the cell: " + cell.status_reason);
+    return v;
+  }
+  if (e.non_finite) {
+    set(v, State::kBlocked, "NON_FINITE", "a result is NaN or infinite",
+        "look at " + e.worst_product + " first");
+    return v;
+  }
+  if (*e.products_worst > e.tolerance || e.mismatches.value_or(0) > 0) {
+    set(v, State::kBlocked, "PRODUCTS_WRONG",
+        fmt::format("products off by {:.0f} % at worst, {:.0f} % in the median{}",
+                    100.0 * *e.products_worst, 100.0 * e.products_median.value_or(0.0),
+                    e.logits ? fmt::format("; logits by {:.0f} %", 100.0 * *e.logits) : ""),
+        "use an exact encoding; the first to look at is " + e.worst_product);
+    return v;
+  }
+  if ((e.logits && *e.logits > e.tolerance) || cell.status == report::Status::kWrong) {
+    set(v, State::kBlocked, "LOGITS_WRONG",
+        cell.status_reason.empty()
+            ? fmt::format("products are right, the logits are off by {:.3g}", *e.logits)
+            : cell.status_reason,
+        "the kernel is right alone: look at schedule, batch sizes and shared state");
+    return v;
+  }
+  set(v, State::kClear, "OK", "every product and the logits equal the naive ones", "");
+  return v;
+}
+
+Verdict judge_threading(const ThreadingEvidence& e) {
+  Verdict v;
+  v.name = "threading";
+  v.rule = fmt::format(
+      "blocked if the same kernel under the repaired schedule (static blocks, thread arenas, "
+      "aligned outputs, one region a token, pinned) is at least {:g} times as fast, paired by "
+      "round, the interval excluding 1",
+      kThreadingGainLimit);
+  const report::Cell& cell = *e.subject;
+  if (cell.threads < 2) {
+    set(v, State::kUnknown, "UNKNOWN", "one thread cannot contend", "measure with more threads");
+    return v;
+  }
+  if (e.efficiency) {
+    v.evidence.push_back(
+        {"efficiency: speed-up over one thread / threads", e.efficiency, "ratio", {cell.id}});
+  }
+  if (e.roof_ratio) {
+    v.evidence.push_back({"share of the read bandwidth measured with as many threads",
+                          e.roof_ratio,
+                          "ratio",
+                          {cell.id}});
+  }
+  if (e.repaired_over_subject) {
+    v.evidence.push_back(
+        ratio_evidence("repaired schedule over this one", *e.repaired_over_subject));
+  }
+  for (const FaultEvidence& f : e.faults) {
+    v.evidence.push_back(ratio_evidence(f.code + ": without " + f.what + " over with it", f.gain));
+  }
+  if (!e.is_repaired && !e.repaired_over_subject) {
+    set(v, State::kUnknown, "UNKNOWN", "the repaired schedule was not measured beside it",
+        "measure both in one run");
+    return v;
+  }
+  if (!e.is_repaired && e.repaired_over_subject->ratio.ratio >= kThreadingGainLimit &&
+      e.repaired_over_subject->ratio.lo > 1.0) {
+    v.impact_ratio = e.repaired_over_subject->ratio.ratio;
+    const FaultEvidence* cause = nullptr;
+    for (const FaultEvidence& f : e.faults) {
+      if (f.gain.ratio.lo > 1.0 &&
+          (cause == nullptr || f.gain.ratio.ratio > cause->gain.ratio.ratio)) {
+        cause = &f;
+      }
+    }
+    if (cause != nullptr) {
+      set(v, State::kBlocked, cause->code.c_str(),
+          fmt::format("the repaired schedule is {} as fast; the largest single cause is {} ({})",
+                      ratio_text(*e.repaired_over_subject), cause->what, ratio_text(cause->gain)),
+          "repair " + cause->what + " first");
+    } else {
+      set(v, State::kBlocked, "UNATTRIBUTED",
+          fmt::format("the repaired schedule is {} as fast; no single fault explains it",
+                      ratio_text(*e.repaired_over_subject)),
+          "use the repaired schedule");
+    }
+    return v;
+  }
+  if (e.roof_ratio && *e.roof_ratio >= kBandwidthBoundRatio) {
+    set(v, State::kClear, "BANDWIDTH_BOUND",
+        fmt::format("not held back by its schedule; it reads at {:.0f} % of the measured bandwidth",
+                    100.0 * *e.roof_ratio),
+        "fewer bytes a token would help, more threads would not");
+    return v;
+  }
+  set(v, State::kClear, "OK",
+      e.is_repaired
+          ? std::string("the schedule is the repaired one")
+          : "the repaired schedule is " + ratio_text(*e.repaired_over_subject) + " as fast",
+      "");
+  return v;
+}
+
+}  // namespace ryz

@@ -1,0 +1,127 @@
+// ryz-lab: parses the command line, runs one command, turns what went wrong into one clear error
+// and a fixed exit code.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <new>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/flags.h"
+#include "harness/measure/build_info.h"
+#include "harness/measure/machine.h"
+#include "harness/plan/usage_error.h"
+#include "kernels/catalogue.h"
+#include "model/errors.h"
+#include "reports/error.h"
+
+namespace {
+
+volatile std::sig_atomic_t interrupts = 0;
+
+// Once: the sample in hand is finished and a partial report written. Twice: stop at once.
+void on_interrupt(int signal) {
+  interrupts = interrupts + 1;
+  if (interrupts > 1) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+}
+
+bool was_interrupted() { return interrupts > 0; }
+
+unsigned terminal_width() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
+  return isatty(STDOUT_FILENO) == 1 ? 80 : 120;
+}
+
+bool wants_color() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
+}
+
+int finish(const std::string& verdict, int code) {
+  fmt::print(stderr, "ryz-lab: verdict={} exit={}\n", verdict, code);
+  return code;
+}
+
+int fail(const std::string& message, const char* verdict, int code) {
+  const bool titled = message.rfind("error", 0) == 0;
+  fmt::print(stderr, "{}{}\n", titled ? "" : "error: ", message);
+  return finish(verdict, code);
+}
+
+int run(int argc, char** argv) {
+  using namespace ryz;
+  machine_topology();  // before anything is pinned
+  Context context;
+  context.catalogue = &built_in_catalogue();
+  context.argv.assign(argv, argv + argc);
+  context.interrupted = was_interrupted;
+  context.width = terminal_width();
+  context.color = wants_color();
+
+  CLI::App app{"Investigates the performance of ternary matrix products on this CPU.", "ryz-lab"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", [] {
+    return fmt::format("ryz-lab {} ({}{}; {}, {})", build_info.version,
+                       *build_info.git_sha ? build_info.git_sha : "no git",
+                       build_info.git_dirty ? ", dirty" : "", build_info.compiler, build_info.type);
+  });
+  app.footer(
+      "Exit codes: 0 ok, 1 gate failed, 2 usage, 3 not comparable, 4 wrong result, 5 input or\n"
+      "output, 6 gate too weak or unclear, 7 this machine or build cannot, 8 incomplete,\n"
+      "130 interrupted. Results go to stdout, everything else to stderr.\n"
+      "`ryz-lab COMMAND --help` has examples.");
+  std::string without;
+  app.add_option("--without", without,
+                 "Instruction sets to do without, e.g. avx512f,avx2 (before the command)")
+      ->envname("RYZ_LAB_WITHOUT")
+      ->each([](const std::string& list) { apply_without(list); });
+  add_diagnose(app, context);
+  add_sweep(app, context);
+  add_compare(app, context);
+  add_list(app, context);
+  add_verify(app, context);
+  add_eval(app, context);
+  add_bench(app, context);
+  add_report(app, context);
+  add_schema(app, context);
+
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    app.exit(e);
+    return kExitOk;
+  } catch (const CLI::ParseError& e) {
+    std::string command = "ryz-lab";
+    for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+    return fail(fmt::format("{}\n  help: `{} --help` lists the flags", e.what(), command), "usage",
+                kExitUsage);
+  } catch (const UsageError& e) {
+    return fail(e.format(), "usage", kExitUsage);
+  } catch (const EnvironmentError& e) {
+    return fail(e.what(), "environment", kExitEnvironment);
+  } catch (const InputError& e) {
+    return fail(e.what(), "input", kExitInputOutput);
+  } catch (const report::ReportError& e) {
+    return fail(e.what(), "input-output", kExitInputOutput);
+  } catch (const std::bad_alloc&) {
+    return fail("not enough memory for this model on this machine", "environment",
+                kExitEnvironment);
+  } catch (const std::exception& e) {
+    return fail(e.what(), "error", kExitEnvironment);
+  }
+  return finish(context.verdict, context.exit_code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }

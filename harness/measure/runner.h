@@ -1,0 +1,45 @@
+// Runs cells: each checked against the naive result, then sampled in rounds that visit every live
+// cell once in seeded random order, so that drift falls on all alike.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/measure/progress.h"
+#include "harness/measure/session.h"
+#include "harness/plan/cells.h"
+#include "reports/report.h"
+
+namespace ryz {
+
+struct RunOptions {
+  unsigned rounds = 3;
+  double sample_ms = 50.0;
+  unsigned prefill_tokens = 16;
+  std::uint64_t seed = 42;
+  // Below this pilot speed a cell gets one sample of one token and one grain.
+  double few_samples_below_tok_per_s = 3.0;
+  bool time_wrong = false;   // the ladder shows what a wrong stage ran at
+  bool check_logits = true;  // per kernel, besides the cell's own check
+  bool one_grain_when_slow = true;
+  std::function<bool()> stop;  // asked between samples; true ends the run early
+};
+
+struct CellResult {
+  CellSpec spec;
+  report::Cell cell;
+  // What it ran at whether right or wrong; cell.tok_per_s is only set where right.
+  std::optional<report::Throughput> speed;
+};
+
+struct RunResult {
+  std::vector<CellResult> cells;  // in the order given
+  bool complete = true;
+};
+
+RunResult run_cells(Session& session, const std::vector<CellSpec>& specs, const RunOptions& options,
+                    Progress& progress, const std::string& title);
+
+}  // namespace ryz

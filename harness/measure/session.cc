@@ -1,0 +1,147 @@
+#include "harness/measure/session.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "model/errors.h"
+
+namespace ryz {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+constexpr std::size_t kPromptTokens = 8;
+
+}  // namespace
+
+Session::Session(Weights weights, SessionOptions options)
+    : weights_(std::move(weights)),
+      options_(std::move(options)),
+      transformer_(weights_, options_.context) {
+  if (options_.prompt.empty()) {
+    for (std::size_t i = 0; i < kPromptTokens; ++i) {
+      options_.prompt.push_back(static_cast<std::int32_t>((17 + i * 7919) % weights_.config.vocab));
+    }
+  }
+  if (options_.prompt.size() > options_.context) {
+    throw InputError("the prompt has " + std::to_string(options_.prompt.size()) +
+                     " tokens, the context " + std::to_string(options_.context));
+  }
+}
+
+std::int32_t Session::forced_token(std::size_t position) const {
+  if (position < options_.prompt.size()) return options_.prompt[position];
+  return static_cast<std::int32_t>((position * 7919 + 17) % weights_.config.vocab);
+}
+
+Team& Session::team(unsigned threads, bool pinned) {
+  auto& team = teams_[{threads, pinned}];
+  if (!team) {
+    TeamOptions options{threads, {}};
+    // More threads than cores: nothing to pin to, and the read-back says so.
+    if (pinned && options_.cpus.size() >= threads) {
+      options.cpus.assign(options_.cpus.begin(),
+                          options_.cpus.begin() + static_cast<std::ptrdiff_t>(threads));
+    }
+    team = std::make_unique<Team>(std::move(options));
+  }
+  return *team;
+}
+
+std::size_t Session::packed_bytes(const Encoding& encoding) const {
+  std::size_t bytes = 0;
+  for (const Layer& layer : weights_.layers) {
+    for (const TernaryTensor& t : layer.site) {
+      bytes += (t.rows + encoding.row_tile - 1) / encoding.row_tile * encoding.tile_bytes(t.cols);
+    }
+  }
+  return bytes;
+}
+
+bool Session::fits_all(const std::vector<const Encoding*>& encodings) const {
+  std::size_t bytes = 0;
+  for (const Encoding* encoding : encodings) bytes += packed_bytes(*encoding);
+  return bytes <= options_.packed_budget_bytes;
+}
+
+const PackedModel* Session::packed(const Kernel* kernel) {
+  if (kernel == nullptr) return nullptr;
+  for (const auto& [encoding, model] : packed_) {
+    if (encoding == kernel->encoding) return model.get();
+  }
+  const std::size_t next = packed_bytes(*kernel->encoding);
+  std::size_t kept = 0;
+  for (const auto& [encoding, model] : packed_) kept += model->bytes();
+  while (!packed_.empty() && kept + next > options_.packed_budget_bytes) {
+    kept -= packed_.front().second->bytes();
+    packed_.erase(packed_.begin());
+  }
+  const auto start = std::chrono::steady_clock::now();
+  if (kernel->encoding->prepare != nullptr) kernel->encoding->prepare();
+  auto model = std::make_unique<PackedModel>(
+      pack_model(weights_, *kernel->encoding, team(options_.max_threads, true)));
+  pack_seconds_ = seconds_since(start);
+  packed_.emplace_back(kernel->encoding, std::move(model));
+  return packed_.back().second.get();
+}
+
+void Session::prepare(const CellSpec& spec) {
+  packed(spec.requested);
+  team(spec.threads, spec.pinned);
+}
+
+void Session::forward(const CellSpec& spec, const std::int32_t* tokens, std::size_t count,
+                      LogitsFor which, float* logits, const ProductObserver* observer) {
+  transformer_.forward({tokens, count}, spec.combination(), packed(spec.requested),
+                       team(spec.threads, spec.pinned), which, logits, observer);
+}
+
+void Session::decode(const CellSpec& spec, std::size_t tokens, float* logits) {
+  transformer_.reset();
+  for (std::size_t i = 0; i < tokens; ++i) {
+    const std::int32_t token = forced_token(i);
+    forward(spec, &token, 1, LogitsFor::kLastToken, logits);
+  }
+}
+
+void Session::prefill(const CellSpec& spec, std::size_t tokens, float* logits) {
+  transformer_.reset();
+  tokens_.resize(tokens);
+  for (std::size_t i = 0; i < tokens; ++i) tokens_[i] = forced_token(i);
+  forward(spec, tokens_.data(), tokens, LogitsFor::kLastToken, logits);
+}
+
+const NaiveTruth& Session::truth() {
+  if (truth_) return *truth_;
+  NaiveTruth truth;
+  truth.prompt = options_.prompt;
+  const std::size_t n = truth.prompt.size();
+  truth.logits.resize(n * weights_.config.vocab);
+  const ProductObserver observer = [&](const ProductRecord& record) {
+    const std::size_t last = record.batch->tokens() - 1;
+    const Activations a = record.batch->view();
+    NaiveProduct product;
+    product.layer = record.layer;
+    product.site = record.site;
+    const std::int8_t* q = a.q + last * a.stride;
+    product.q.assign(q, q + a.cols);
+    product.activation_scale = record.batch->scales()[last];
+    product.activation_rms = record.activation_rms;
+    const float* y = record.y + last * record.rows;
+    product.y.assign(y, y + record.rows);
+    truth.products.push_back(std::move(product));
+  };
+  CellSpec naive;
+  naive.schedule = repaired_schedule();
+  naive.threads = options_.max_threads;
+  const auto start = std::chrono::steady_clock::now();
+  transformer_.reset();
+  forward(naive, truth.prompt.data(), n, LogitsFor::kEveryToken, truth.logits.data(), &observer);
+  truth.seconds = seconds_since(start);
+  truth_ = std::move(truth);
+  return *truth_;
+}
+
+}  // namespace ryz

@@ -1,0 +1,91 @@
+// One model under measurement: its weights, the naive truth about it, its packed forms and the
+// teams that run it. Everything that executes a combination goes through here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/plan/cells.h"
+#include "model/transformer.h"
+#include "model/weights.h"
+
+namespace ryz {
+
+// What the naive run of the forced prompt left behind.
+struct NaiveProduct {
+  std::size_t layer = 0;
+  Site site = Site::kQ;
+  std::vector<std::int8_t> q;  // the last token's activations
+  float activation_scale = 0.0F;
+  double activation_rms = 0.0;  // before quantization
+  std::vector<float> y;         // [rows]
+};
+struct NaiveTruth {
+  std::vector<std::int32_t> prompt;
+  std::vector<float> logits;  // [prompt token][vocab]
+  std::vector<NaiveProduct> products;
+  double seconds = 0.0;
+
+  const float* logits_at(std::size_t position, std::size_t vocab) const {
+    return logits.data() + position * vocab;
+  }
+};
+
+struct SessionOptions {
+  std::vector<std::int32_t> prompt;  // empty: 8 tokens spread over the vocabulary
+  std::size_t context = 64;          // positions a sample may use
+  std::vector<int> cpus;             // one a physical core, for pinned teams
+  unsigned max_threads = 1;
+  std::size_t packed_budget_bytes = std::size_t{2} << 30;  // packed models kept at once
+};
+
+class Session {
+ public:
+  Session(Weights weights, SessionOptions options);
+
+  const Weights& weights() const { return weights_; }
+  const SessionOptions& options() const { return options_; }
+  Team& team(unsigned threads, bool pinned);
+
+  // Computed once, with every thread.
+  const NaiveTruth& truth();
+
+  // Null for the naive product. Packs at first use; the oldest others leave when the budget is
+  // full.
+  const PackedModel* packed(const Kernel* kernel);
+  std::size_t packed_bytes(const Encoding& encoding) const;
+  bool fits_all(const std::vector<const Encoding*>& encodings) const;
+  double pack_seconds() const { return pack_seconds_; }
+
+  // Feeds `tokens` forced tokens one by one from an empty cache. Logits of the last: [vocab].
+  void decode(const CellSpec& spec, std::size_t tokens, float* logits);
+  // Feeds them in one batch.
+  void prefill(const CellSpec& spec, std::size_t tokens, float* logits);
+
+  // The forced token at a position: the prompt, then a fixed sequence over the vocabulary.
+  std::int32_t forced_token(std::size_t position) const;
+
+  // Everything a sample touches, outside the clock: packs, makes the team.
+  void prepare(const CellSpec& spec);
+
+ private:
+  void forward(const CellSpec& spec, const std::int32_t* tokens, std::size_t count, LogitsFor which,
+               float* logits, const ProductObserver* observer = nullptr);
+
+  Weights weights_;
+  SessionOptions options_;
+  std::map<std::pair<unsigned, bool>, std::unique_ptr<Team>> teams_;
+  Transformer transformer_;
+  std::vector<std::pair<const Encoding*, std::unique_ptr<PackedModel>>> packed_;  // oldest first
+  std::optional<NaiveTruth> truth_;
+  std::vector<std::int32_t> tokens_;
+  double pack_seconds_ = 0.0;
+};
+
+}  // namespace ryz
