@@ -9,6 +9,8 @@ constexpr std::size_t kBlockBytes = 210;  // model/q6k.h describes the block
 constexpr std::size_t kHigh = 128;
 constexpr std::size_t kScales = 192;
 constexpr std::size_t kD = 208;
+constexpr std::size_t kNear = 1024;  // bytes ahead
+constexpr std::size_t kFar = 8192;
 
 inline __m256i load(const void* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -19,9 +21,19 @@ inline __m256i products(__m256i low, __m256i high, const std::int8_t* q, __m256i
   return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_or_si256(low, high), load(q)), scales);
 }
 
+// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused.
+inline void prefetch(const std::uint8_t* block) {
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kFar + 64 * i, _MM_HINT_T1);
+  }
+}
+
 // One block's product in 8 partial sums: Σ scale·(q + 32)·x - 32·Σ scale·Σx.
 inline __m256i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                          const std::int16_t* sixteens) {
+  prefetch(block);
   const __m256i nibble = _mm256_set1_epi8(0x0f);
   const __m256i two = _mm256_set1_epi8(0x30);
   const __m256i scales =
@@ -35,7 +47,8 @@ inline __m256i q6k_block(const std::uint8_t* block, const std::int8_t* q,
     const __m256i high = load(block + kHigh + 32 * half);
     // The half's eight scales in both lanes; group j has scale 2j in its first 16 weights, which
     // are the low lane's, and 2j + 1 in the high lane.
-    const __m256i eight = _mm256_permute4x64_epi64(scales, half == 0 ? 0x44 : 0xee);
+    const __m256i eight =
+        half == 0 ? _mm256_permute4x64_epi64(scales, 0x44) : _mm256_permute4x64_epi64(scales, 0xee);
     const __m256i first = _mm256_set_epi8(3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2,  //
                                           1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0);
     const auto scale = [&](char j) {

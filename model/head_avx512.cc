@@ -9,6 +9,17 @@ constexpr std::size_t kBlockBytes = 210;  // model/q6k.h describes the block
 constexpr std::size_t kHigh = 128;
 constexpr std::size_t kScales = 192;
 constexpr std::size_t kD = 208;
+constexpr std::size_t kNear = 1024;  // bytes ahead
+constexpr std::size_t kFar = 8192;
+
+// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused.
+inline void prefetch(const std::uint8_t* block) {
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kFar + 64 * i, _MM_HINT_T1);
+  }
+}
 
 // One block's product in 16 partial sums.
 //
@@ -18,6 +29,7 @@ constexpr std::size_t kD = 208;
 // one multiply-add brings in the scales.
 inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                          const std::int32_t* fours) {
+  prefetch(block);
   const __m512i low_mask = _mm512_set1_epi8(0x0f);
   const __m512i six = _mm512_set1_epi8(0x3f);
   const __m512i left = _mm512_set_epi64(2, 2, 2, 2, 4, 4, 4, 4);
