@@ -103,8 +103,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     std::string command = "ryz-lab";
     for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-    return fail(fmt::format("{}\n  help: `{} --help` lists the flags", e.what(), command), "usage",
-                kExitUsage);
+    const bool bare = command == "ryz-lab";
+    return fail(fmt::format("{}\n  help: `{} --help` lists the {}",
+                            bare && argc < 2 ? "a command is required" : e.what(), command,
+                            bare ? "commands" : "flags"),
+                "usage", kExitUsage);
   } catch (const UsageError& e) {
     return fail(e.format(), "usage", kExitUsage);
   } catch (const EnvironmentError& e) {

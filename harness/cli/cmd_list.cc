@@ -43,7 +43,8 @@ void add_list(CLI::App& app, Context& context) {
   cmd->callback([flags, &context] {
     flags->run.allow_debug = true;  // nothing is timed
     const LabOptions options = resolve(flags->run, *context.catalogue);
-    const report::Report report = begin_report("list", context.argv, options, *context.catalogue);
+    report::Report report = begin_report("list", context.argv, options, *context.catalogue);
+    fill_table_bytes(report, *find_preset("bitnet-2b4t"), *context.catalogue);
     const bool json = flags->format == "json";
     const report::TextOptions text{context.width, context.color, true};
     if (flags->what == "machine") {

@@ -157,7 +157,7 @@ class Lab {
     Session session = open(options_.model);
     report_.models.push_back(describe_model(session.weights()));
     matrix_config_ = session.weights().config;
-    fill_catalogue(session.weights().config);
+    fill_table_bytes(report_, session.weights().config, catalogue_);
     if (options_.roofs) measure_bandwidth();
     session.truth();
     RunResult run = run_cells(session, specs_, options_.run, progress_,
@@ -181,7 +181,10 @@ class Lab {
 
   void conclude() {
     for (Cell& cell : report_.cells) {
-      if (!cell.roofline) continue;
+      // What fits in the caches is not read from memory: its roof is another.
+      if (!cell.roofline || cell.roofline->bytes_per_token <= report_.machine.hard.llc_bytes) {
+        continue;
+      }
       for (const report::Bandwidth& b : report_.read_bandwidth) {
         if (b.threads == cell.threads)
           cell.roofline->roof_ratio = cell.roofline->gb_per_s / b.gb_per_s;
@@ -229,19 +232,6 @@ class Lab {
     progress_.end();
   }
 
-  void fill_catalogue(const Config& config) {
-    for (report::CatalogueEntry& entry : report_.catalogue) {
-      const Encoding* e = catalogue_.find_encoding(entry.encoding);
-      if (e == nullptr) continue;
-      if (e->table_kind == TableKind::kPattern) {
-        entry.as_found_table_bytes = static_cast<std::uint64_t>(
-            kAsFoundTableBytesPerWeight * static_cast<double>(config.ternary_weights()));
-      } else if (e->activation_table_bytes != nullptr) {
-        entry.table_bytes = e->activation_table_bytes(std::max(config.embd, config.ffn));
-      }
-    }
-  }
-
   // Kernels whose decode on the matrix's model comes near the fastest, fastest first.
   std::vector<const Kernel*> candidates(double within) const {
     std::map<const Kernel*, double> speed;
@@ -273,7 +263,9 @@ class Lab {
     ladder.promised = is_2b4t(session.weights().config);
     // Elsewhere the order may change where another cache level binds, so the net is wider.
     ladder.candidates = candidates(same ? 1.1 : 2.0);
-    ladder.bandwidth = report_.read_bandwidth;
+    if (session.weights().config.ternary_weights() / 4 > report_.machine.hard.llc_bytes) {
+      ladder.bandwidth = report_.read_bandwidth;
+    }
     LadderResult result = run_ladder(session, catalogue_, ladder, progress_);
     for (Cell& cell : result.cells) {
       cell.repro = repro(cell);
@@ -419,6 +411,19 @@ Report begin_report(const std::string& command, const std::vector<std::string>& 
   }
   report.build.isa_compiled = isa_names({compiled});
   return report;
+}
+
+void fill_table_bytes(Report& report, const Config& config, const Catalogue& catalogue) {
+  for (report::CatalogueEntry& entry : report.catalogue) {
+    const Encoding* e = catalogue.find_encoding(entry.encoding);
+    if (e == nullptr) continue;
+    if (e->table_kind == TableKind::kPattern) {
+      entry.as_found_table_bytes = static_cast<std::uint64_t>(
+          kAsFoundTableBytesPerWeight * static_cast<double>(config.ternary_weights()));
+    } else if (e->activation_table_bytes != nullptr) {
+      entry.table_bytes = e->activation_table_bytes(std::max(config.embd, config.ffn));
+    }
+  }
 }
 
 Report run_diagnose(const LabOptions& options, const Catalogue& catalogue,

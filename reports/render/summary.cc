@@ -240,13 +240,14 @@ Table fault_table(const Report& report) {
 
 Table catalogue_table(const std::vector<CatalogueEntry>& catalogue) {
   Table table({left("kernel"), left("encoding"), right("bits/w"), right("tile"), right("table"),
-               left("exact"), left("runs"), spilling("note")});
+               right("as found"), left("exact"), left("runs"), spilling("note")});
   for (const CatalogueEntry& e : catalogue) {
     std::vector<std::string> notes;
     if (!e.runnable) notes.push_back(e.reason);
     if (!e.known_wrong.empty()) notes.push_back(e.known_wrong);
     table.row({e.kernel, e.encoding, fmt::format("{:.2f}", e.bits_per_weight),
                std::to_string(e.row_tile), e.table_kind == "none" ? "-" : bytes_text(e.table_bytes),
+               e.as_found_table_bytes ? bytes_text(*e.as_found_table_bytes) : "-",
                !e.known_wrong.empty() ? "WRONG"
                : e.exact              ? "yes"
                                       : "lossy",

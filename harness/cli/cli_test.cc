@@ -1,0 +1,262 @@
+// Drives the built binary as a user would: what it prints where, and the code it exits with.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "reports/report_json.h"
+
+namespace ryz {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "ryz-lab-cli-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    dir_ = name;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    fs::remove_all(dir_, ignored);
+  }
+
+  Outcome shell(const std::string& command) const {
+    const fs::path err = dir_ / "stderr";
+    Outcome outcome;
+    FILE* pipe =
+        popen(("cd '" + dir_.string() + "' && { " + command + "; } 2>stderr").c_str(), "r");
+    std::array<char, 4096> buffer{};
+    for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+      outcome.out.append(buffer.data(), n);
+    }
+    const int status = pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome.err = slurp(err);
+    return outcome;
+  }
+  Outcome lab(const std::string& arguments) const {
+    return shell(std::string("'") + RYZ_LAB_BINARY + "' " + arguments);
+  }
+  // A short run on the smallest model.
+  Outcome sweep(const std::string& arguments, const std::string& model = "tiny") const {
+    return lab(
+        "sweep --model tiny --rounds 3 --sample-ms 0.01 --threads 1 --prompt-tokens 3 "
+        "--allow-debug --quiet " +
+        arguments);
+  }
+
+  static void expect_one_error(const Outcome& o, int code, const std::string& words) {
+    EXPECT_EQ(o.code, code) << o.err;
+    EXPECT_EQ(o.out, "");
+    EXPECT_NE(o.err.find("error"), std::string::npos) << o.err;
+    EXPECT_NE(o.err.find(words), std::string::npos) << o.err;
+    EXPECT_NE(o.err.find("exit=" + std::to_string(code)), std::string::npos) << o.err;
+  }
+
+  fs::path dir_;
+};
+
+TEST_F(Cli, HelpAndVersionSucceed) {
+  for (const char* arguments :
+       {"--help", "--version", "diagnose --help", "sweep --help", "compare --help", "list --help",
+        "verify --help", "eval --help", "bench --help", "report --help", "schema --help"}) {
+    const Outcome o = lab(arguments);
+    EXPECT_EQ(o.code, 0) << arguments;
+    EXPECT_FALSE(o.out.empty()) << arguments;
+  }
+}
+
+TEST_F(Cli, WrongUsageIsExitTwoWithOneClearError) {
+  expect_one_error(lab(""), 2, "required");
+  expect_one_error(lab("diagnose --no-such-flag"), 2, "--no-such-flag");
+  expect_one_error(lab("frobnicate"), 2, "frobnicate");
+  expect_one_error(sweep("--grain 0"), 2, "--grain");
+  expect_one_error(sweep("--grain 1:x"), 2, "--grain");
+  expect_one_error(sweep("--grain ''"), 2, "--grain");
+  expect_one_error(sweep("--kernel avx3"), 2, "avx3");
+  expect_one_error(sweep("--encoding quant"), 2, "quint");  // the suggestion
+  expect_one_error(sweep("--filter 'no such cell'"), 2, "no cell");
+  expect_one_error(sweep("--filter '('"), 2, "regular expression");
+  expect_one_error(sweep("--rounds 0"), 2, "--rounds");
+  expect_one_error(lab("eval --model tiny --tokens 1,x"), 2, "--tokens");
+  expect_one_error(lab("bench --shapes 3 --allow-debug"), 2, "--shapes");
+  expect_one_error(lab("--without sse9 list"), 2, "sse9");
+  expect_one_error(lab("diagnose --threads 1000000 --allow-debug --model tiny"), 2, "--threads");
+}
+
+TEST_F(Cli, WhatIsNoModelIsExitFive) {
+  expect_one_error(sweep("", "nothing"), 5, "nothing");
+  expect_one_error(lab("eval --model . --tokens 1"), 5, "directory");
+  std::ofstream(dir_ / "empty.gguf").close();
+  expect_one_error(lab("eval --model empty.gguf --tokens 1"), 5, "empty.gguf");
+  std::ofstream(dir_ / "text.gguf") << "This is not a model, but it is long enough to look at.";
+  expect_one_error(lab("eval --model text.gguf --tokens 1"), 5, "text.gguf");
+  expect_one_error(lab("eval --model tiny --tokens 99999"), 5, "99999");
+}
+
+TEST_F(Cli, AnOutputThatCannotBeWrittenIsExitFiveBeforeAnythingRuns) {
+  expect_one_error(sweep("--out /no/such/folder/r.json"), 5, "/no/such/folder");
+  expect_one_error(lab("eval --model tiny --tokens 1 --logits /no/such/folder/l.json"), 5,
+                   "/no/such/folder");
+}
+
+TEST_F(Cli, AFullDiskIsExitFive) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  EXPECT_EQ(sweep("--out /dev/full").code, 5);
+  EXPECT_EQ(sweep("> /dev/full").code, 5);
+  EXPECT_EQ(lab("list > /dev/full").code, 5);
+}
+
+TEST_F(Cli, AReportThatExistsSurvivesAFailedRun) {
+  std::ofstream(dir_ / "r.json") << "precious";
+  EXPECT_EQ(sweep("--out r.json", "nothing").code, 5);
+  EXPECT_EQ(slurp(dir_ / "r.json"), "precious");
+}
+
+TEST_F(Cli, ResultsGoToStdoutAndTheVerdictIsTheLastLineOfStderr) {
+  const Outcome o = sweep("--kernel scalar --encoding quint --format json --grain 1,4");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report report = report::from_json(o.out, "stdout");
+  EXPECT_EQ(report.cells.size(), 4U);
+  EXPECT_TRUE(o.err.ends_with("ryz-lab: verdict=measured exit=0\n")) << o.err;
+}
+
+TEST_F(Cli, AKernelThisCpuLacksIsExitSevenWhenNamedAndASkipOtherwise) {
+  expect_one_error(lab("--without avx sweep --model tiny --kernel avx2 --allow-debug"), 7, "avx2");
+  const Outcome all =
+      lab("--without avx sweep --model tiny --kernel all --encoding quint --rounds 1 --grain 1 "
+          "--threads 1 --sample-ms 0.01 --allow-debug --quiet --format json");
+  ASSERT_EQ(all.code, 0) << all.err;
+  std::size_t skipped = 0;
+  for (const report::Cell& c : report::from_json(all.out, "stdout").cells) {
+    if (c.kernel == "scalar") {
+      EXPECT_EQ(c.status, report::Status::kOk) << c.id;
+    } else {
+      EXPECT_EQ(c.status, report::Status::kSkipped) << c.id;
+      ++skipped;
+    }
+  }
+  EXPECT_EQ(skipped, 4U);
+}
+
+TEST_F(Cli, EvalWritesTheSameLogitsForEveryExactKernel) {
+  ASSERT_EQ(lab("eval --model tiny --tokens 1,5,9 --kernel naive --logits naive.json").code, 0);
+  const std::string naive = slurp(dir_ / "naive.json");
+  EXPECT_EQ(naive.rfind("{\"logits\": [", 0), 0U);
+  for (const char* encoding : {"two-bit", "two-bit-x32", "quint", "pair", "triple", "bit-planes"}) {
+    ASSERT_EQ(
+        lab(std::string("eval --model tiny --tokens 1,5,9 --logits l.json --encoding ") + encoding)
+            .code,
+        0);
+    EXPECT_EQ(slurp(dir_ / "l.json"), naive) << encoding;
+  }
+  ASSERT_EQ(lab("eval --model tiny --tokens 1,5,9 --encoding sign-bits --kernel scalar --logits "
+                "l.json")
+                .code,
+            0);
+  EXPECT_NE(slurp(dir_ / "l.json"), naive);
+}
+
+// ---- compare ------------------------------------------------------------------------------------
+class CliCompare : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    ASSERT_EQ(sweep("--kernel scalar --encoding all --grain 1 --out base.json").code, 0);
+    base_ = report::read_report((dir_ / "base.json").string());
+  }
+  void write(const report::Report& report) const {
+    report::write_report(report, (dir_ / "new.json").string());
+  }
+  report::Cell& first_ok(report::Report& report) const {
+    for (report::Cell& c : report.cells) {
+      if (c.status == report::Status::kOk) return c;
+    }
+    ADD_FAILURE() << "no cell is ok";
+    return report.cells.front();
+  }
+  report::Report base_;
+};
+
+TEST_F(CliCompare, AReportWithItselfPasses) {
+  const Outcome o = lab("compare base.json base.json");
+  EXPECT_EQ(o.code, 0) << o.out << o.err;
+  EXPECT_TRUE(o.err.ends_with("exit=0\n"));
+}
+
+TEST_F(CliCompare, DoctoredReportsGetTheirCodesAlsoThroughAPipe) {
+  report::Report slower = base_;
+  report::Throughput& t = *first_ok(slower).tok_per_s;
+  for (double* v : {&t.median, &t.ci_lo, &t.ci_hi}) *v *= 0.5;
+  t.ci_lo = t.ci_hi = t.median;
+  report::Report clean = base_;
+  report::Throughput& u = *first_ok(clean).tok_per_s;
+  u.ci_lo = u.ci_hi = u.median;
+  report::write_report(clean, (dir_ / "clean.json").string());
+  write(slower);
+  EXPECT_EQ(lab("compare clean.json new.json").code, 1);
+  const Outcome piped =
+      shell(std::string("'") + RYZ_LAB_BINARY + "' compare clean.json new.json | tee t");
+  EXPECT_NE(piped.err.find("exit=1"), std::string::npos);
+
+  report::Report missing = base_;
+  std::erase_if(missing.cells, [&](const report::Cell& c) { return c.id == first_ok(base_).id; });
+  write(missing);
+  EXPECT_EQ(lab("compare base.json new.json").code, 1);
+
+  report::Report wrong = base_;
+  first_ok(wrong).tok_per_s.reset();
+  first_ok(wrong).status_reason = "one element differs";
+  first_ok(wrong).status = report::Status::kWrong;
+  write(wrong);
+  EXPECT_EQ(lab("compare base.json new.json").code, 4);
+
+  report::Report elsewhere = base_;
+  elsewhere.machine.hard.cpu_model += 1;
+  write(elsewhere);
+  const Outcome other = lab("compare base.json new.json");
+  EXPECT_EQ(other.code, 3);
+  EXPECT_NE((other.out + other.err).find("cpu_model"), std::string::npos);
+  EXPECT_EQ(lab("compare base.json new.json --allow cpu_model").code, 0);
+}
+
+TEST_F(CliCompare, WhatIsNoReportIsExitFive) {
+  expect_one_error(lab("compare base.json nothing.json"), 5, "nothing.json");
+  std::ofstream(dir_ / "bad.json") << "{\"schema\": ";
+  expect_one_error(lab("compare base.json bad.json"), 5, "bad.json");
+  expect_one_error(lab("compare base.json base.json --threshold x"), 2, "--threshold");
+  expect_one_error(lab("compare base.json base.json --allow hostname"), 2, "hostname");
+}
+
+TEST_F(CliCompare, ReportShowsAgainWhatWasMeasured) {
+  for (const char* format : {"text", "json", "markdown", "csv"}) {
+    const Outcome o = lab(std::string("report base.json --format ") + format);
+    EXPECT_EQ(o.code, 0) << format << o.err;
+    EXPECT_NE(o.out.find("two-bit"), std::string::npos) << format;
+  }
+}
+
+}  // namespace
+}  // namespace ryz
