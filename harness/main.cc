@@ -14,6 +14,7 @@
 #include "harness/cli/flags.h"
 #include "harness/measure/build_info.h"
 #include "harness/measure/machine.h"
+#include "harness/plan/axes.h"
 #include "harness/plan/usage_error.h"
 #include "kernels/catalogue.h"
 #include "model/errors.h"
@@ -54,6 +55,20 @@ int fail(const std::string& message, const char* verdict, int code) {
   const bool titled = message.rfind("error", 0) == 0;
   fmt::print(stderr, "{}{}\n", titled ? "" : "error: ", message);
   return finish(verdict, code);
+}
+
+// What is wrong with a line on which no command was found.
+std::string bad_command(const CLI::App& app, const std::vector<std::string>& argv,
+                        const std::string& otherwise) {
+  if (argv.size() < 2) return "a command is required";
+  if (argv[1].rfind('-', 0) == 0) return otherwise;
+  std::vector<std::string> commands;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    commands.push_back(sub->get_name());
+  }
+  const std::string near = ryz::nearest_name(argv[1], commands);
+  return fmt::format("unknown command {}{}", argv[1],
+                     near.empty() ? "" : fmt::format(", did you mean {}?", near));
 }
 
 int run(int argc, char** argv) {
@@ -104,8 +119,8 @@ int run(int argc, char** argv) {
     std::string command = "ryz-lab";
     for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
     const bool bare = command == "ryz-lab";
-    return fail(fmt::format("{}\n  help: `{} --help` lists the {}",
-                            bare && argc < 2 ? "a command is required" : e.what(), command,
+    const std::string what = bare ? bad_command(app, context.argv, e.what()) : e.what();
+    return fail(fmt::format("{}\n  help: `{} --help` lists the {}", what, command,
                             bare ? "commands" : "flags"),
                 "usage", kExitUsage);
   } catch (const UsageError& e) {

@@ -62,9 +62,9 @@ class Cli : public testing::Test {
   // A short run on the smallest model.
   Outcome sweep(const std::string& arguments, const std::string& model = "tiny") const {
     return lab(
-        "sweep --model tiny --rounds 3 --sample-ms 0.01 --threads 1 --prompt-tokens 3 "
-        "--allow-debug --quiet " +
-        arguments);
+        "sweep --rounds 3 --sample-ms 0.01 --threads 1 --prompt-tokens 3 --allow-debug --quiet "
+        "--model " +
+        model + " " + arguments);
   }
 
   static void expect_one_error(const Outcome& o, int code, const std::string& words) {
