@@ -121,18 +121,20 @@ void HeadInput::set(std::size_t token, const float* hidden) {
   }
 }
 
+Chunk head_rows(const RowTensor& head, const Worker& worker) {
+  const std::size_t units = (head.rows + kRowBlock - 1) / kRowBlock;
+  return {std::min(head.rows, units * worker.index() / worker.count() * kRowBlock),
+          std::min(head.rows, units * (worker.index() + 1) / worker.count() * kRowBlock)};
+}
+
 void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, std::size_t tokens,
                    float* logits) {
   const HeadTable& table = best_head_table();
   flow.step([&](Worker& worker) {
-    // Whole cache lines of logits a worker.
-    const std::size_t units = (head.rows + kRowBlock - 1) / kRowBlock;
-    const std::size_t begin = units * worker.index() / worker.count() * kRowBlock;
-    const std::size_t end =
-        std::min(head.rows, units * (worker.index() + 1) / worker.count() * kRowBlock);
+    const Chunk mine = head_rows(head, worker);
     const std::size_t row_bytes = head.row_bytes();
-    for (std::size_t r = begin; r < end; r += kRowBlock) {
-      const std::size_t count = std::min(kRowBlock, end - r);
+    for (std::size_t r = mine.begin; r < mine.end; r += kRowBlock) {
+      const std::size_t count = std::min(kRowBlock, mine.end - r);
       const std::uint8_t* rows = head.data + r * row_bytes;
       for (std::size_t t = 0; t < tokens; ++t) {
         float* out = logits + t * head.rows + r;

@@ -39,6 +39,9 @@ class HeadInput {
   Buffer scales_;
 };
 
+// The rows of a head that one worker multiplies: whole cache lines of logits.
+Chunk head_rows(const RowTensor& head, const Worker& worker);
+
 // logits[t][r] = head row r · hidden state t for the first `tokens` tokens of the input.
 void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, std::size_t tokens,
                    float* logits);

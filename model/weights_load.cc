@@ -7,6 +7,7 @@
 #include "model/errors.h"
 #include "model/fnv.h"
 #include "model/gguf.h"
+#include "model/head.h"
 #include "model/mapped_file.h"
 #include "model/q6k.h"
 #include "model/weights.h"
@@ -169,6 +170,29 @@ const TernaryTensor* find_code_three(const std::vector<Layer>& layers, Team& tea
   return found == tensors ? nullptr : &layers[found / kSites].site[found % kSites];
 }
 
+// What a loaded model's views point into.
+struct Storage {
+  explicit Storage(const std::string& path) : file(path) {}
+  MappedFile file;
+  Buffer head;
+};
+
+// Copies the head out of the mapping, by the workers that will read it: every token reads all of
+// it, and a file's small pages cost a stream more than the large ones of a Buffer.
+void place_head(Weights& weights, Buffer& buffer, Team& team) {
+  const bool tied = weights.head.data == weights.embedding.data;
+  buffer = Buffer(weights.head_bytes());
+  const std::uint8_t* const from = weights.head.data;
+  auto* const to = buffer.as<std::uint8_t>();
+  team.run([&](Worker& worker) {
+    const Chunk rows = head_rows(weights.head, worker);
+    const std::size_t row = weights.head.row_bytes();
+    std::memcpy(to + rows.begin * row, from + rows.begin * row, (rows.end - rows.begin) * row);
+  });
+  weights.head.data = to;
+  if (tied) weights.embedding.data = to;
+}
+
 // Of everything but the weights themselves, and of some bytes of each tensor.
 std::uint64_t hash_of(std::span<const std::uint8_t> bytes, const Gguf& file) {
   constexpr std::size_t kHeaderBytes = std::size_t{1} << 20;  // a vocabulary may take more
@@ -189,14 +213,15 @@ std::uint64_t hash_of(std::span<const std::uint8_t> bytes, const Gguf& file) {
 }  // namespace
 
 Weights load_weights(const std::string& path, Team& team) {
-  const auto mapping = std::make_shared<MappedFile>(path);
-  const Gguf file = Gguf::parse(mapping->bytes(), path);
+  const auto storage = std::make_shared<Storage>(path);
+  const std::span<const std::uint8_t> bytes = storage->file.bytes();
+  const Gguf file = Gguf::parse(bytes, path);
   const Loader loader(file);
   Weights weights;
   weights.config = loader.config();
   const Config& config = weights.config;
   weights.source = path;
-  weights.hash = hash_of(mapping->bytes(), file);
+  weights.hash = hash_of(bytes, file);
   weights.embedding = loader.rows("token_embd.weight", config.vocab, config.embd);
   weights.head = loader.has("output.weight")
                      ? loader.rows("output.weight", config.vocab, config.embd)
@@ -225,7 +250,8 @@ Weights load_weights(const std::string& path, Team& team) {
       }
     }
   }
-  weights.storage = mapping;
+  place_head(weights, storage->head, team);
+  weights.storage = storage;
   return weights;
 }
 

@@ -7,7 +7,7 @@
 #include "kernels/buffer.h"
 #include "model/errors.h"
 #include "model/fnv.h"
-#include "model/product_groups.h"
+#include "model/head.h"
 #include "model/q6k.h"
 #include "model/random.h"
 #include "model/weights.h"
@@ -137,10 +137,12 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team) {
       const std::size_t end = n * (worker.index() + 1) / worker.count();
       for (std::size_t r = n * worker.index() / worker.count(); r < end; ++r) body(r);
     };
-    rows(config.vocab, [&](std::size_t r) {
+    // Each row of the head by the worker that will read it.
+    const Chunk mine = head_rows(weights.head, worker);
+    for (std::size_t r = mine.begin; r < mine.end; ++r) {
       fill_q6k_row(Random(seed, stream(0, r)), embedding + r * embedding_row,
                    config.embd / kQ6kBlock);
-    });
+    }
     for (std::size_t i = 0; i < starts.size(); ++i) {
       const TernaryTensor& tensor = weights.layers[i / kSites].site[i % kSites];
       rows(tensor.rows, [&](std::size_t r) {
