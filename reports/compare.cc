@@ -45,9 +45,9 @@ class Matcher {
  public:
   explicit Matcher(const CompareOptions& options) : options_(options) {}
 
-  CompareRow row(const Cell* base, const Cell* fresh) const {
+  CompareRow row(const std::string& id, const Cell* base, const Cell* fresh) const {
     CompareRow row;
-    row.id = (base != nullptr ? base : fresh)->id;
+    row.id = id;
     row.base_status = base != nullptr ? status_name(base->status) : "absent";
     row.fresh_status = fresh != nullptr ? status_name(fresh->status) : "absent";
     row.n_base = rounds(base);
@@ -144,10 +144,11 @@ void add_rows(const Report& base, const Report& fresh, const CompareOptions& opt
   const Matcher matcher(options);
   for (const auto& [id, cell] : before) {
     const auto partner = after.find(id);
-    result.rows.push_back(matcher.row(cell, partner == after.end() ? nullptr : partner->second));
+    result.rows.push_back(
+        matcher.row(id, cell, partner == after.end() ? nullptr : partner->second));
   }
   for (const auto& [id, cell] : after) {
-    if (before.find(id) == before.end()) result.rows.push_back(matcher.row(nullptr, cell));
+    if (before.find(id) == before.end()) result.rows.push_back(matcher.row(id, nullptr, cell));
   }
   // What counts comes before what is only listed; then by state, then the largest loss.
   std::stable_sort(result.rows.begin(), result.rows.end(),

@@ -52,7 +52,7 @@ Report wide_report() {
   r.machine.hard.cpu_model_name = "Prozessor\u2122 \x1b[31m" + std::string(90, 'z');
   r.faults[0].status = Status::kFailed;
   r.faults[0].status_reason = std::string(120, 'w');
-  r.warnings.push_back(std::string(200, 'v'));
+  r.warnings.emplace_back(200, 'v');
   return r;
 }
 
