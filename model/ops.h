@@ -23,9 +23,16 @@ void softmax(float* x, std::size_t n);
 
 // One head of one token over the cached positions [0, positions):
 // out = Σ_p softmax_p(q·k[p] / √width) · v[p]. k and v are [positions][width]; `scores` is working
-// memory for `positions` floats.
+// memory for `positions` floats. out may be q.
 void attention(const float* q, const float* k, const float* v, std::size_t positions,
                std::size_t width, float* scores, float* out);
+
+// The same, bit for bit, for one head of four consecutive tokens, which share the reading of keys
+// and values: query i, at q + i · stride, looks at positions + i and is replaced by its result.
+// `scores` has four rows, scores_stride apart, of positions + 3 floats or more.
+void four_attentions(float* q, std::size_t stride, const float* k, const float* v,
+                     std::size_t positions, std::size_t width, float* scores,
+                     std::size_t scores_stride);
 
 // y = max(gate, 0)² · up, and y = gate / (1 + e^-gate) · up. y may be gate or up.
 void squared_relu_gate(const float* gate, const float* up, std::size_t n, float* y);

@@ -13,6 +13,9 @@ struct OpsTable {
   void (*softmax)(float* x, std::size_t n);
   void (*attention)(const float* q, const float* k, const float* v, std::size_t positions,
                     std::size_t width, float* scores, float* out);
+  void (*four_attentions)(float* q, std::size_t stride, const float* k, const float* v,
+                          std::size_t positions, std::size_t width, float* scores,
+                          std::size_t scores_stride);
   void (*squared_relu_gate)(const float* gate, const float* up, std::size_t n, float* y);
   void (*silu_gate)(const float* gate, const float* up, std::size_t n, float* y);
   float (*dot)(const float* a, const float* b, std::size_t n);

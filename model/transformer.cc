@@ -174,21 +174,29 @@ void Transformer::State::rotate_and_cache(Worker& worker, const Run& run, std::s
   }
 }
 
-// Head by head, tokens dealt out in turn: later tokens look back further, and all workers read
-// the keys and values of one head at a time.
+// Head by head, groups of four tokens dealt out in turn: later tokens look back further, and all
+// workers read the keys and values of one head at a time.
 void Transformer::State::attend(Worker& worker, const Run& run, std::size_t layer) {
+  constexpr std::size_t kGroup = 4;
   const std::size_t width = shape.head_dim();
-  const std::size_t group = shape.heads / shape.kv_heads;
-  auto* const scores = static_cast<float*>(
-      worker.arena((round_up(position + run.tokens, kLineFloats) + width) * sizeof(float)));
-  float* const out = scores + round_up(position + run.tokens, kLineFloats);
-  for (std::size_t u = worker.index(); u < run.tokens * shape.heads; u += worker.count()) {
-    const std::size_t h = u / run.tokens;
-    const std::size_t t = u % run.tokens;
+  const std::size_t groups = (run.tokens + kGroup - 1) / kGroup;
+  // Rows a cache line off a power of two.
+  const std::size_t stride = round_up(position + run.tokens, kLineFloats) + kLineFloats;
+  auto* const scores = static_cast<float*>(worker.arena(kGroup * stride * sizeof(float)));
+  for (std::size_t u = worker.index(); u < groups * shape.heads; u += worker.count()) {
+    const std::size_t h = u / groups;
+    const std::size_t t = u % groups * kGroup;
+    const float* const k = cache(keys, layer, h / (shape.heads / shape.kv_heads));
+    const float* const v = cache(values, layer, h / (shape.heads / shape.kv_heads));
     float* const query = q.as<float>() + t * shape.embd + h * width;
-    attention(query, cache(keys, layer, h / group), cache(values, layer, h / group),
-              position + t + 1, width, scores, out);
-    std::copy_n(out, width, query);
+    if (t + kGroup <= run.tokens) {
+      four_attentions(query, shape.embd, k, v, position + t + 1, width, scores, stride);
+      continue;
+    }
+    for (std::size_t i = 0; t + i < run.tokens; ++i) {
+      float* const one = query + i * shape.embd;
+      attention(one, k, v, position + t + i + 1, width, scores, one);
+    }
   }
 }
 
