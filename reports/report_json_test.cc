@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "reports/json_text.h"
 #include "reports/sample_report.h"
 
 namespace ryz::report {
@@ -158,6 +159,19 @@ TEST(ReportJson, GarbageIsRefused) {
 TEST(ReportJson, HugeInputIsRefusedBeforeItIsParsed) {
   EXPECT_NE(refusal(std::string(1000000, '[')).find("nests"), std::string::npos);
   EXPECT_NE(refusal(std::string(kMaxFileBytes + 1, ' ')).find("larger than"), std::string::npos);
+}
+
+TEST(ReportJson, LogitsReadBackAsTheSameFloats) {
+  const std::vector<float> logits{0.1f, -3.4028235e38f, 1e-45f, 16777216.0f, 1.0f / 3.0f};
+  const json document = json::parse(logits_json(logits));
+  ASSERT_EQ(document["logits"].size(), logits.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    EXPECT_EQ(static_cast<float>(document["logits"][i].get<double>()), logits[i]);
+  }
+  EXPECT_FALSE(document.contains("logits_reason"));
+  const json broken = json::parse(logits_json(std::vector<float>{1.0f, std::nanf("")}));
+  EXPECT_TRUE(broken["logits"][1].is_null());
+  EXPECT_TRUE(broken.contains("logits_reason"));
 }
 
 TEST(ReportJson, PartsStandAlone) {

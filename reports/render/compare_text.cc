@@ -85,6 +85,10 @@ std::string change_with_interval(const CompareRow& row) {
 }
 
 std::string compare_summary(const CompareResult& r) {
+  if (!r.comparable()) {
+    return fmt::format("gate: not applied to {} cells, the reports are not comparable; {} invalid",
+                       r.rows.size(), r.count(Change::kInvalid));
+  }
   std::string text = fmt::format(
       "gate: {} of {} cells, threshold {:.3g}%: {} regressed, {} missing, {} invalid, {} unclear, "
       "{} improved, {} same",
@@ -134,6 +138,12 @@ std::string render_text(const CompareResult& r, const TextOptions& options) {
     }
   }
   if (hidden > 0) text += fmt::format("{} more cell{}\n", hidden, hidden == 1 ? "" : "s");
+  if (r.comparable() && r.count(Change::kUnclear) > 0) {
+    text += wrap(
+        "UNCLEAR: changed by the threshold, within the noise of these runs; more --rounds "
+        "would tell",
+        options.width, "", "  ");
+  }
   return text + wrap(compare_summary(r), options.width, "", "  ");
 }
 

@@ -112,7 +112,8 @@ std::string error_text(const std::optional<double>& ratio) {
 
 std::string interval_text(double median, double lo, double hi) {
   const double half = std::max(hi - median, median - lo) / median;
-  return std::isfinite(half) ? fmt::format("+-{:.1f}%", 100.0 * half) : "+-?";
+  if (!std::isfinite(half)) return "+-?";
+  return fmt::format("+-{:.{}f}%", 100.0 * half, half < 0.9995 ? 1 : 0);
 }
 
 std::string throughput_text(const Throughput& value) {

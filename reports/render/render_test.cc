@@ -114,6 +114,15 @@ TEST(RenderText, StaysWithinTheWidth) {
   }
 }
 
+TEST(RenderText, NeighbouringPointsThatWereNotMeasuredShareALine) {
+  Report r = sample_report();
+  auto& points = r.curves[0].points;
+  points.push_back({9, "not_measured", points[2].reason, "", {}, {}, {}});
+  points.push_back({16, "not_measured", "not asked for", "", {}, {}, {}});
+  const std::string text = render_text(r, kPlain);
+  expect_all(text, {"8-9  not measured", "16  not measured"});
+}
+
 TEST(RenderText, AnEmptyReportIsNoTrouble) {
   expect_terminal(render_text(Report(), kPlain), 80);
   EXPECT_NE(render_text(Report(), kPlain).find("INCOMPLETE"), std::string::npos);
@@ -151,7 +160,9 @@ TEST(RenderCompare, NamesCellChangeAndReason) {
 
 TEST(RenderCompare, IncomparableReportsShowKeysNotSpeeds) {
   const std::string text = render_text(sample_comparison(false), kPlain);
-  expect_all(text, {"cpu_model: 143 -> 97", "not comparable", "--allow cpu_model"});
+  expect_all(text, {"cpu_model: 143 -> 97", "not comparable", "--allow cpu_model",
+                    "gate: not applied to 10 cells"});
+  EXPECT_EQ(text.find("1 regressed"), std::string::npos);
   EXPECT_EQ(text.find("REGRESSED"), std::string::npos);
   expect_terminal(text, 80);
 }

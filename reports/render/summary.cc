@@ -183,12 +183,23 @@ std::vector<TitledTable> scaling_tables(const Report& report) {
   for (const Curve* curve : shown_curves(report)) {
     Table table({right("threads"), right("tok/s"), right("speedup"), right("efficiency"),
                  spilling("note")});
-    for (const CurvePoint& p : curve->points) {
-      const bool measured = p.state == "measured";
-      table.row({std::to_string(p.threads), measured ? optional_text(p.tok_per_s) : "not measured",
-                 measured ? factor_text(p.speedup) : "-",
-                 measured && p.efficiency ? percent_text(*p.efficiency) : "-", p.reason},
-                measured ? Style::kPlain : Style::kDim);
+    const auto& points = curve->points;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const CurvePoint& p = points[i];
+      if (p.state == "measured") {
+        table.row({std::to_string(p.threads), optional_text(p.tok_per_s), factor_text(p.speedup),
+                   p.efficiency ? percent_text(*p.efficiency) : "-", p.reason});
+        continue;
+      }
+      // Neighbours that lack for the same reason share a line.
+      while (i + 1 < points.size() && points[i + 1].state == p.state &&
+             points[i + 1].reason == p.reason) {
+        ++i;
+      }
+      const unsigned last = points[i].threads;
+      table.row({last == p.threads ? std::to_string(last) : fmt::format("{}-{}", p.threads, last),
+                 "not measured", "-", "-", p.reason},
+                Style::kDim);
     }
     tables.push_back({fmt::format("{}: scaling of {}/{} {}", curve->phase, curve->kernel,
                                   curve->encoding, curve->schedule),
