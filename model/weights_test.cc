@@ -298,6 +298,24 @@ TEST(LoadWeights, EveryTruncationIsRefused) {
   }
 }
 
+// A byte of the table of contents is wrong: the file loads as some model or is refused.
+TEST(LoadWeights, NoDamagedByteDoesHarm) {
+  Config config = find_preset("tiny").value();
+  config.ffn = 128;
+  config.layers = 1;
+  config.vocab = 16;
+  Team team({1, {}});
+  const std::string content = as_file(make_weights(config, 1, team));
+  const std::size_t contents_end = content.find(std::string(32, '\0'), 1000);
+  for (std::size_t i = 0; i < std::min<std::size_t>(contents_end, 4096); i += 3) {
+    for (const char value : {'\x01', '\xff'}) {
+      std::string damaged = content;
+      damaged[i] = value;
+      refusal(damaged);
+    }
+  }
+}
+
 TEST(OpenModel, NamesBothPossibilities) {
   Team team({1, {}});
   try {
