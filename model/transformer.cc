@@ -1,7 +1,9 @@
 #include "model/transformer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <new>
 #include <string>
 
 #include "model/errors.h"
@@ -285,13 +287,17 @@ void Transformer::State::run(Flow& flow, const Weights& weights, const Run& run)
 Transformer::Transformer(const Weights& weights, std::size_t context) : weights_(weights) {
   const Config& config = weights.config;
   if (context == 0) throw InputError("a context of 0 positions holds no token; ask for 1 or more");
-  constexpr std::size_t kMaxCacheFloats = std::size_t{1} << 44;
-  if (context >
-      kMaxCacheFloats / (config.layers * std::max(config.kv_width(), config.head_dim()))) {
-    throw InputError("a context of " + std::to_string(context) +
-                     " positions needs more memory than any machine has; ask for fewer");
+  const std::string too_large = "a context of " + std::to_string(context) +
+                                " positions needs more memory than there is; ask for fewer";
+  // Keys and values, and angles of a head: far from where their sizes would overflow.
+  constexpr std::size_t kMaxFloats = std::size_t{1} << 44;
+  const std::size_t floats = std::max(config.layers * config.kv_width(), config.head_dim());
+  if (context > kMaxFloats / floats) throw InputError(too_large);
+  try {
+    state_ = std::make_unique<State>(config, context);
+  } catch (const std::bad_alloc&) {
+    throw InputError(too_large);
   }
-  state_ = std::make_unique<State>(config, context);
 }
 
 Transformer::~Transformer() = default;

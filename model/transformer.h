@@ -43,7 +43,9 @@ class Transformer {
   // Appends `tokens` to the cache and writes logits ([vocab] or [tokens][vocab]).
   // Throws InputError for an empty batch, a token outside the vocabulary or a full context.
   // `packed` may be null for the naive combination. The observer is called by one worker after
-  // each product (null: none; never while timing).
+  // each product (null: none; never while timing) and must not throw. Inputs of more than 512
+  // tokens pass in parts, each seen by the observer; the logits are the same bits however a
+  // sequence is cut, on any number of threads and on every schedule.
   void forward(std::span<const std::int32_t> tokens, const Combination& combination,
                const PackedModel* packed, Team& team, LogitsFor which, float* logits,
                const ProductObserver* observer = nullptr);
