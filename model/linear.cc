@@ -11,7 +11,8 @@ namespace {
 // Sums of one kernel call: well inside a second-level cache, beside the table or the weights.
 constexpr std::size_t kSumsBytes = std::size_t{256} << 10;
 
-// A stride between tokens' sums that is not a power of two: those all fall into one cache set.
+// The stride between tokens' sums: a line more than the rows, which are often a power of two; with
+// such a stride all tokens' sums would fall into a few cache sets.
 constexpr std::size_t sums_stride(std::size_t rows) { return round_up(rows, kLineFloats) + 16; }
 
 std::size_t tiles_of(const Product& product, std::size_t row_tile) {
@@ -21,7 +22,7 @@ std::size_t tiles_of(const Product& product, std::size_t row_tile) {
 }  // namespace
 
 void build_table(Flow& flow, const Combination& combination, QuantizedBatch& batch) {
-  const Kernel* kernel = combination.executed;
+  const Kernel* kernel = combination.requested == nullptr ? nullptr : combination.executed;
   if (kernel == nullptr || kernel->build == nullptr) return;
   const std::size_t group_cols = kernel->encoding->group_cols;
   const std::size_t groups = (batch.cols() + group_cols - 1) / group_cols;
