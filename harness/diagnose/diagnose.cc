@@ -160,7 +160,8 @@ class Lab {
     fill_table_bytes(report_, session.weights().config, catalogue_);
     if (options_.roofs) measure_bandwidth();
     session.truth();
-    RunResult run = run_cells(session, specs_, options_.run, progress_,
+    KernelChecks checks(session);
+    RunResult run = run_cells(session, checks, specs_, options_.run, progress_,
                               "matrix on " + session.weights().source);
     report_.config.prompt = session.options().prompt;
     complete_ = run.complete;
@@ -169,14 +170,17 @@ class Lab {
       results_.push_back({r.spec.requested, r.cell});
       report_.cells.push_back(std::move(r.cell));
     }
-    if (wants_ladder() && ladder_model() == options_.model && complete_) ladder(session);
+    if (wants_ladder() && ladder_model() == options_.model && complete_) {
+      ladder(session, checks);
+    }
   }
 
   void ladder_on_other_model() {
     if (!wants_ladder() || ladder_model() == options_.model || !complete_) return;
     Session session = open(ladder_model());
     report_.models.push_back(describe_model(session.weights()));
-    ladder(session);
+    KernelChecks checks(session);
+    ladder(session, checks);
   }
 
   void conclude() {
@@ -254,7 +258,7 @@ class Lab {
     return order;
   }
 
-  void ladder(Session& session) {
+  void ladder(Session& session, KernelChecks& checks) {
     const bool same = ladder_model() == options_.model;
     LadderOptions ladder;
     ladder.run = options_.run;
@@ -266,7 +270,7 @@ class Lab {
     if (session.weights().config.ternary_weights() / 4 > report_.machine.hard.llc_bytes) {
       ladder.bandwidth = report_.read_bandwidth;
     }
-    LadderResult result = run_ladder(session, catalogue_, ladder, progress_);
+    LadderResult result = run_ladder(session, checks, catalogue_, ladder, progress_);
     for (Cell& cell : result.cells) {
       cell.repro = repro(cell);
       if (std::none_of(report_.cells.begin(), report_.cells.end(),

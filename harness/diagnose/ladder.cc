@@ -68,11 +68,20 @@ CellSpec with_threads(CellSpec spec, unsigned threads) {
 
 class Ladder {
  public:
-  Ladder(Session& session, const Catalogue& catalogue, const LadderOptions& options,
-         Progress& progress)
-      : session_(session), catalogue_(catalogue), options_(options), progress_(progress) {
+  Ladder(Session& session, KernelChecks& checks, const Catalogue& catalogue,
+         const LadderOptions& options, Progress& progress)
+      : session_(session),
+        checks_(checks),
+        catalogue_(catalogue),
+        options_(options),
+        progress_(progress) {
     options_.run.time_wrong = true;
     options_.run.one_grain_when_slow = false;
+    // A pair of rounds is the least that shows its own spread.
+    options_.run.slow_rounds = std::min(2U, options_.run.rounds);
+    for (const Kernel* kernel : catalogue.kernels) {
+      if (kernel->needs == IsaSet{}) options_.run.probes.push_back(kernel);
+    }
   }
 
   LadderResult operator()() {
@@ -145,15 +154,19 @@ class Ladder {
     return spec;
   }
 
-  // Scalar code of the same encoding under the same schedule, one thread.
+  // Baseline code of the same encoding, one thread, both under the repaired schedule: at one thread
+  // there is nothing to contend for, and two stages share the measurement.
   std::optional<CellSpec> scalar_of(const CellSpec& spec) const {
     if (spec.requested == nullptr) return std::nullopt;
-    const Kernel* scalar = catalogue_.find_kernel("scalar", spec.encoding_name());
-    if (scalar == nullptr || scalar == spec.requested) return std::nullopt;
-    CellSpec probe = with_threads(spec, 1);
-    probe.requested = scalar;
-    probe.executed = nullptr;
-    return probe;
+    for (const Kernel* kernel : catalogue_.kernels) {
+      if (kernel->encoding != spec.requested->encoding || kernel->needs != IsaSet{}) continue;
+      if (kernel == spec.requested) return std::nullopt;
+      CellSpec probe = with_threads(repaired(spec), 1);
+      probe.requested = kernel;
+      probe.executed = nullptr;
+      return probe;
+    }
+    return std::nullopt;
   }
 
   void run_group(const std::vector<Stage>& stages, const std::vector<int>& numbers,
@@ -170,10 +183,14 @@ class Ladder {
       const Stage& stage = stages[static_cast<std::size_t>(n)];
       if (stage.spec.requested == nullptr && n != 0) continue;
       for (const unsigned t : thread_counts()) add(with_threads(stage.spec, t));
-      if (const auto probe = scalar_of(stage.spec)) add(*probe);
+      if (const auto probe = scalar_of(stage.spec); probe && stage.spec.executed == nullptr) {
+        add(*probe);
+        add(with_threads(repaired(stage.spec), 1));
+      }
       if (n != 0 && options_.threads > 1) add(with_threads(repaired(stage.spec), options_.threads));
     }
-    if (!specs.empty()) results_.add(run_cells(session_, specs, options_.run, progress_, title));
+    if (!specs.empty())
+      results_.add(run_cells(session_, checks_, specs, options_.run, progress_, title));
   }
 
   // The fastest candidate on this very model is the last stage.
@@ -190,7 +207,7 @@ class Ladder {
         fault.put(faulty);
         if (options_.threads > 1) specs.push_back(faulty);
       }
-      results_.add(run_cells(session_, specs, options_.run, progress_,
+      results_.add(run_cells(session_, checks_, specs, options_.run, progress_,
                              "ladder: best, " + spec.kernel_name() + "/" + spec.encoding_name()));
       const CellResult* r = results_.find(with_threads(spec, options_.threads));
       if (r != nullptr && r->cell.tok_per_s && r->cell.tok_per_s->median > fastest) {
@@ -244,7 +261,8 @@ class Ladder {
       simd.subject = &r->cell;
       simd.subject_is_baseline = spec.requested->needs == IsaSet{};
       if (const auto probe = scalar_of(spec)) {
-        simd.over_scalar = ratio(results_.find(with_threads(spec, 1)), results_.find(*probe));
+        simd.over_scalar =
+            ratio(results_.find(with_threads(repaired(spec), 1)), results_.find(*probe));
       }
       compare_with_best(*r, simd);
       s.verdicts.push_back(judge_simd(simd));
@@ -294,7 +312,8 @@ class Ladder {
       repairs.emplace_back(&fault, without);
       specs.push_back(without);
     }
-    const RunResult run = run_cells(session_, specs, options_.run, progress_, "which fault");
+    const RunResult run =
+        run_cells(session_, checks_, specs, options_.run, progress_, "which fault");
     std::vector<FaultEvidence> evidence;
     for (std::size_t i = 0; i < repairs.size(); ++i) {
       if (auto gain = ratio(&run.cells[i + 1], &run.cells[0])) {
@@ -333,6 +352,7 @@ class Ladder {
   }
 
   Session& session_;
+  KernelChecks& checks_;
   const Catalogue& catalogue_;
   LadderOptions options_;
   Progress& progress_;
@@ -363,9 +383,9 @@ const std::vector<SchedulingFault>& scheduling_faults() {
   return faults;
 }
 
-LadderResult run_ladder(Session& session, const Catalogue& catalogue, const LadderOptions& options,
-                        Progress& progress) {
-  return Ladder(session, catalogue, options, progress)();
+LadderResult run_ladder(Session& session, KernelChecks& checks, const Catalogue& catalogue,
+                        const LadderOptions& options, Progress& progress) {
+  return Ladder(session, checks, catalogue, options, progress)();
 }
 
 }  // namespace ryz

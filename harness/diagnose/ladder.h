@@ -33,8 +33,8 @@ struct LadderResult {
   bool complete = true;
 };
 
-LadderResult run_ladder(Session& session, const Catalogue& catalogue, const LadderOptions& options,
-                        Progress& progress);
+LadderResult run_ladder(Session& session, KernelChecks& checks, const Catalogue& catalogue,
+                        const LadderOptions& options, Progress& progress);
 
 // Each scheduling fault of the engine alone: its verdict code, a phrase, and how to put it into a
 // cell (or take it out again).

@@ -119,6 +119,16 @@ KernelCheck check_kernel(Session& session, const CellSpec& spec, bool with_logit
   return check;
 }
 
+const KernelCheck& KernelChecks::get(const CellSpec& spec, bool with_logits) {
+  const auto it = checks_.find(spec.called());
+  if (it != checks_.end() && (it->second.errors.logits || !with_logits)) return it->second;
+  CellSpec widest = spec;
+  widest.threads = session_->options().max_threads;
+  widest.schedule = repaired_schedule();
+  return checks_.insert_or_assign(spec.called(), check_kernel(*session_, widest, with_logits))
+      .first->second;
+}
+
 CellCheck check_cell(Session& session, const CellSpec& spec, std::size_t tokens) {
   const NaiveTruth& truth = session.truth();
   session.prepare(spec);

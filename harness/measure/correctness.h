@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,17 @@ struct KernelCheck {
 // All products of the naive run's last token, multiplied by the spec's kernel on the naive run's
 // activations, and (with_logits) the forced prompt in one batch with the kernel everywhere.
 KernelCheck check_kernel(Session& session, const CellSpec& spec, bool with_logits);
+
+// Checks of one session's kernels, each made once: by all threads under the repaired schedule.
+class KernelChecks {
+ public:
+  explicit KernelChecks(Session& session) : session_(&session) {}
+  const KernelCheck& get(const CellSpec& spec, bool with_logits);
+
+ private:
+  Session* session_;
+  std::map<const Kernel*, KernelCheck> checks_;  // by the kernel that is called
+};
 
 // The cell itself, in its own phase, schedule and thread count: the first `tokens` forced tokens
 // against the naive logits of that position. Byte for byte for exact encodings.

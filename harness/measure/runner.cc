@@ -9,7 +9,6 @@
 #include <map>
 #include <random>
 
-#include "harness/measure/correctness.h"
 #include "kernels/cpu.h"
 #include "kernels/tally.h"
 #include "reports/statistics.h"
@@ -30,8 +29,10 @@ struct Live {
 
 class Run {
  public:
-  Run(Session& session, const RunOptions& options, Progress& progress, std::string title)
+  Run(Session& session, KernelChecks& checks, const RunOptions& options, Progress& progress,
+      std::string title)
       : session_(session),
+        checks_(checks),
         options_(options),
         progress_(progress),
         title_(std::move(title)),
@@ -127,16 +128,9 @@ class Run {
         status == report::Status::kWrong ? "wrong result: no speed" : reason;
   }
 
-  // The kernel's own check, once for all its cells.
-  const KernelCheck& kernel_check(const CellSpec& spec) {
-    const auto key = std::make_pair(spec.requested, spec.called());
-    const auto it = checks_.find(key);
-    if (it != checks_.end()) return it->second;
-    CellSpec widest = spec;
-    widest.threads = session_.options().max_threads;
-    widest.schedule = repaired_schedule();
-    return checks_.emplace(key, check_kernel(session_, widest, options_.check_logits))
-        .first->second;
+  bool is_probe(const CellSpec& spec) const {
+    return std::find(options_.probes.begin(), options_.probes.end(), spec.requested) !=
+           options_.probes.end();
   }
 
   // Decides whether a cell runs at all, whether it is right, and how long its samples are.
@@ -157,7 +151,8 @@ class Run {
                                 options_.few_samples_below_tok_per_s, slow->second));
       }
     }
-    const KernelCheck& check = kernel_check(spec);
+    const bool with_logits = !is_probe(spec);
+    const KernelCheck& check = checks_.get(spec, with_logits);
     cell.error = check.errors;
     if (const PackedModel* packed = session_.packed(spec.requested)) {
       cell.weights_bytes = packed->bytes();
@@ -169,13 +164,13 @@ class Run {
     CellCheck own = check_cell(session_, spec, 1);
     double pilot = 1.0 / own.seconds;
     const bool slow = pilot < options_.few_samples_below_tok_per_s;
-    if (!slow) {
+    if (!slow && with_logits) {
       own = check_cell(session_, spec, session_.truth().prompt.size());
       pilot = static_cast<double>(session_.truth().prompt.size()) / own.seconds;
     }
     live.calls = calls_between(before, called_isas());
     const bool right =
-        check.products_equal && own.equal && (!options_.check_logits || check.logits_equal);
+        check.products_equal && own.equal && (!check.errors.logits || check.logits_equal);
     cell.status = right ? report::Status::kOk : report::Status::kWrong;
     cell.status_reason.clear();
     cell.tok_per_s_reason.clear();
@@ -256,7 +251,7 @@ class Run {
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
       for (unsigned i = 0; i < order.size(); ++i) {
         Live& live = *order[i];
-        if (round > 0 && live.result->cell.few_samples && !options_.time_wrong) continue;
+        if (round >= options_.slow_rounds && live.result->cell.few_samples) continue;
         if (should_stop()) return;
         try {
           live.result->cell.samples.push_back(sample(live, round, i));
@@ -308,11 +303,11 @@ class Run {
   }
 
   Session& session_;
+  KernelChecks& checks_;
   const RunOptions& options_;
   Progress& progress_;
   std::string title_;
   std::vector<float> logits_;
-  std::map<std::pair<const Kernel*, const Kernel*>, KernelCheck> checks_;
   std::map<std::string, std::uint64_t> slow_grain_;
   double total_ = 0.0;
   double done_ = 0.0;
@@ -321,9 +316,9 @@ class Run {
 
 }  // namespace
 
-RunResult run_cells(Session& session, const std::vector<CellSpec>& specs, const RunOptions& options,
-                    Progress& progress, const std::string& title) {
-  return Run(session, options, progress, title)(specs);
+RunResult run_cells(Session& session, KernelChecks& checks, const std::vector<CellSpec>& specs,
+                    const RunOptions& options, Progress& progress, const std::string& title) {
+  return Run(session, checks, options, progress, title)(specs);
 }
 
 }  // namespace ryz

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/measure/correctness.h"
 #include "harness/measure/progress.h"
 #include "harness/measure/session.h"
 #include "harness/plan/cells.h"
@@ -22,7 +23,10 @@ struct RunOptions {
   // Below this pilot speed a cell gets one sample of one token and one grain.
   double few_samples_below_tok_per_s = 3.0;
   bool time_wrong = false;   // the ladder shows what a wrong stage ran at
-  bool check_logits = true;  // per kernel, besides the cell's own check
+  unsigned slow_rounds = 1;  // samples of a cell below that speed
+  // Kernels that are only there to be compared with: their products and the cell's first token
+  // are checked, not the whole prompt.
+  std::vector<const Kernel*> probes;
   bool one_grain_when_slow = true;
   std::function<bool()> stop;  // asked between samples; true ends the run early
 };
@@ -39,7 +43,8 @@ struct RunResult {
   bool complete = true;
 };
 
-RunResult run_cells(Session& session, const std::vector<CellSpec>& specs, const RunOptions& options,
-                    Progress& progress, const std::string& title);
+// `checks` belong to the session and may be shared by several runs on it.
+RunResult run_cells(Session& session, KernelChecks& checks, const std::vector<CellSpec>& specs,
+                    const RunOptions& options, Progress& progress, const std::string& title);
 
 }  // namespace ryz
