@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/tally.h"
 #include "model/linear.h"
 #include "reports/statistics.h"
 
@@ -77,6 +78,7 @@ std::string digest(const float* values, std::size_t n) {
 KernelCheck check_kernel(Session& session, const CellSpec& spec, bool with_logits) {
   const NaiveTruth& truth = session.truth();
   session.prepare(spec);
+  const auto before = called_isas();
   KernelCheck check;
   QuantizedBatch batch;
   LinearRunner runner;
@@ -103,6 +105,7 @@ KernelCheck check_kernel(Session& session, const CellSpec& spec, bool with_logit
   check.errors.activation_rms_median = report::median(rms);
   check.errors.mismatches = mismatches;
   check.products_equal = mismatches == 0;
+  check.calls = calls_between(before, called_isas());
   if (!with_logits) return check;
 
   const std::size_t vocab = session.weights().config.vocab;

@@ -20,9 +20,10 @@ std::string digest(const float* values, std::size_t n);
 
 struct KernelCheck {
   report::Errors errors;
-  bool products_equal = false;       // every element, bit for bit
-  bool logits_equal = false;         // of the forced prompt's last position
-  double prompt_tokens_per_s = 0.0;  // rough, of the check itself: for planning only
+  bool products_equal = false;                   // every element, bit for bit
+  bool logits_equal = false;                     // of the forced prompt's last position
+  double prompt_tokens_per_s = 0.0;              // rough, of the check itself: for planning only
+  std::map<std::uint32_t, std::uint64_t> calls;  // IsaSet::bits of the code that ran → calls
 };
 
 // All products of the naive run's last token, multiplied by the spec's kernel on the naive run's
