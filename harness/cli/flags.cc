@@ -101,6 +101,10 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
       ->check(CLI::Range(1U, 4096U))
       ->capture_default_str()
       ->group(how);
+  app.add_option("--gen-tokens", f.gen_tokens,
+                 "Tokens of a decode sample [as many as --sample-ms takes]")
+      ->check(CLI::Range(1U, 4096U))
+      ->group(how);
   app.add_option("--prompt", f.prompt, "Forced token ids of the logits' check [8 fixed ones]")
       ->group(how);
   app.add_option("--seed", f.seed, "Of preset weights and of the rounds' order")
@@ -238,6 +242,7 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   o.run.rounds = f.rounds;
   o.run.sample_ms = f.sample_ms;
   o.run.prefill_tokens = f.prompt_tokens;
+  o.run.decode_tokens = f.gen_tokens;
   o.run.seed = f.seed;
   if (!f.prompt.empty()) o.prompt = parse_tokens("--prompt", f.prompt);
   o.seed = f.seed;

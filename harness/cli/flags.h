@@ -41,6 +41,7 @@ struct RunFlags {
   unsigned rounds = 3;
   double sample_ms = 50.0;
   unsigned prompt_tokens = 16;
+  unsigned gen_tokens = 0;
   std::uint64_t seed = 42;
   std::string filter, exclude;
   bool allow_debug = false;

@@ -208,8 +208,8 @@ class Lab {
     Weights weights = open_model(model, options_.seed, loader);
     SessionOptions session;
     session.prompt = options_.prompt;
-    session.context =
-        std::max<std::size_t>({64, options_.run.prefill_tokens, options_.prompt.size()});
+    session.context = std::max<std::size_t>(
+        {64, options_.run.prefill_tokens, options_.run.decode_tokens, options_.prompt.size()});
     session.cpus = cpus_;
     session.max_threads = all_cores_;
     progress_.end();

@@ -195,7 +195,9 @@ class Run {
       if (spec.phase == Phase::kDecode) {
         const auto wanted =
             static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * std::max(pilot, 1.0)));
-        live.tokens = std::clamp<std::size_t>(wanted, 1, session_.options().context);
+        live.tokens = options_.decode_tokens > 0
+                          ? options_.decode_tokens
+                          : std::clamp<std::size_t>(wanted, 1, session_.options().context);
         live.repeats = std::max<std::size_t>(
             1, static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * pilot /
                                                   static_cast<double>(live.tokens))));

@@ -19,6 +19,7 @@ struct RunOptions {
   unsigned rounds = 3;
   double sample_ms = 50.0;
   unsigned prefill_tokens = 16;
+  unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
   std::uint64_t seed = 42;
   // Below this pilot speed a cell gets one sample of one token and one grain.
   double few_samples_below_tok_per_s = 3.0;
