@@ -18,7 +18,7 @@ void fill_row(const int (&weights)[kPattern8Cols], std::int16_t* row) {
 }
 
 void prepare() {
-  static const Buffer table = pattern8_table(fill_row);
+  static const Buffer table = pattern8_table<std::int16_t>(fill_row);
   shared_table.store(table.as<std::int16_t>(), std::memory_order_release);
 }
 
@@ -41,7 +41,7 @@ constinit const Encoding encoding_byte_value{
     .tile_bytes = pattern8_tile_bytes,
     .pack_tile = pattern8_pack_tile,
     .unpack_tile = pattern8_unpack_tile,
-    .shared_table_bytes = kPattern8TableBytes,
+    .shared_table_bytes = kPattern8Codes * kPattern8Entries * sizeof(std::int16_t),
     .prepare = prepare,
     .activation_table_bytes = nullptr,
 };

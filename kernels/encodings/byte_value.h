@@ -1,7 +1,7 @@
 // `byte-value`: known wrong, the first cure proposed for `sign-bits`: the index is one activation
 // byte for the whole group. Packing: pattern8.h.
 //
-// T[p][b] = int8(b)·Σ w_i(p), |T| ≤ 128·8 = 1024, where b_g is the byte of q_{8g}, and
+// T[p][b] = int8(b)·Σ w_i(p), |T| ≤ 128·8 = 1024, int16, where b_g is the byte of q_{8g}, and
 // y = Σ_g T[p_g][b_g] with normal scales.
 //
 // Working table: [token][pattern8_padded_groups] bytes b; padding groups hold any index.

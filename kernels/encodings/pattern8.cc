@@ -39,15 +39,22 @@ void pattern8_unpack_tile(const std::uint8_t* packed, std::size_t /*rows*/, std:
   }
 }
 
-Buffer pattern8_table(void (*fill_row)(const int (&weights)[kPattern8Cols], std::int16_t* row)) {
-  Buffer buffer(kPattern8TableBytes + sizeof(std::int16_t));
+template <class Entry>
+Buffer pattern8_table(void (*fill_row)(const int (&weights)[kPattern8Cols], Entry* row)) {
+  constexpr std::size_t kEntries = std::size_t{kPattern8Codes} * kPattern8Entries;
+  constexpr std::size_t kPadding = sizeof(std::uint32_t) / sizeof(Entry) - 1;
+  Buffer buffer((kEntries + kPadding) * sizeof(Entry));
+  auto* entries = buffer.as<Entry>();
   for (unsigned code = 0; code < kPattern8Codes; ++code) {
     int weights[kPattern8Cols];
     for (unsigned i = 0; i < kPattern8Cols; ++i) weights[i] = trit_of(code, i);
-    fill_row(weights, buffer.as<std::int16_t>() + code * kPattern8Entries);
+    fill_row(weights, entries + code * kPattern8Entries);
   }
-  buffer.as<std::int16_t>()[kPattern8Codes * kPattern8Entries] = 0;
+  for (std::size_t i = 0; i < kPadding; ++i) entries[kEntries + i] = 0;
   return buffer;
 }
+
+template Buffer pattern8_table(void (*)(const int (&)[kPattern8Cols], std::int8_t*));
+template Buffer pattern8_table(void (*)(const int (&)[kPattern8Cols], std::int16_t*));
 
 }  // namespace ryz

@@ -5,9 +5,9 @@
 // least significant (2 bits a weight). Row-major. A row is ceil(K / 8) codes, padded with the code
 // of eight zeros to whole blocks of 16 codes (32 bytes), so that kernels read whole blocks.
 //
-// Shared table: T[code][index], 6561 × 256 int16, what an entry means is the encoding's. One table
-// serves all rows and matrices: the engine this lab descends from had one for every row and group,
-// 128 bytes a weight.
+// Shared table: T[code][index], 6561 × 256 entries; what one means, and its type, the encoding's.
+// One table serves all rows and matrices: the engine this lab descends from had one for every row
+// and group, 128 bytes a weight.
 //
 // Working table of a batch: the indexes that the activations select, see each encoding.
 #pragma once
@@ -26,8 +26,6 @@ inline constexpr std::size_t kPattern8Codes = 6561;
 inline constexpr std::size_t kPattern8Entries = 256;
 inline constexpr std::size_t kPattern8Block = 16;     // codes that a row is padded to
 inline constexpr std::uint16_t kPattern8Zero = 3280;  // eight times w = 0
-inline constexpr std::size_t kPattern8TableBytes =
-    kPattern8Codes * kPattern8Entries * sizeof(std::int16_t);
 
 constexpr std::size_t pattern8_padded_groups(std::size_t cols) {
   const std::size_t block_cols = kPattern8Cols * kPattern8Block;
@@ -40,8 +38,9 @@ void pattern8_pack_tile(const std::int8_t* trits, std::size_t stride, std::size_
 void pattern8_unpack_tile(const std::uint8_t* packed, std::size_t rows, std::size_t cols,
                           std::int8_t* trits, std::size_t stride);
 
-// A table filled by fill_row(the code's eight weights, its 256 entries). A few bytes follow it, so
-// that its last entry can be read as a dword.
-Buffer pattern8_table(void (*fill_row)(const int (&weights)[kPattern8Cols], std::int16_t* row));
+// A table filled by fill_row(the code's eight weights, its 256 entries). Zeros follow it, so that
+// its last entry can be read as a dword. Entry: std::int8_t or std::int16_t.
+template <class Entry>
+Buffer pattern8_table(void (*fill_row)(const int (&weights)[kPattern8Cols], Entry* row));
 
 }  // namespace ryz

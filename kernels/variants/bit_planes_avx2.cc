@@ -13,7 +13,7 @@ struct Lookups : GatherSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * Planes::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
 #pragma GCC unroll 2
@@ -22,7 +22,8 @@ struct Lookups : GatherSums {
 #pragma GCC unroll 8
       for (int b = 0; b < 8; ++b) {
         const __m256i index = bytes_to_dwords(indexes + b * kPattern8Block + 8 * half);
-        add_entries(shared, _mm256_or_si256(rows, index), b < 7 ? 1 << b : -128, sum);
+        const __m256i value = shifted_entries(shared, _mm256_or_si256(rows, index), b);
+        sum = b < 7 ? _mm256_add_epi32(sum, value) : _mm256_sub_epi32(sum, value);
       }
     }
   }

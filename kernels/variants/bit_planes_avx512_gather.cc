@@ -13,14 +13,15 @@ struct Lookups : GatherSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * Planes::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
     const __m512i rows = _mm512_slli_epi32(words_to_dwords(codes), 8);
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
       const __m512i index = bytes_to_dwords(indexes + b * kPattern8Block);
-      add_entries(shared, _mm512_or_si512(rows, index), b < 7 ? 1 << b : -128, sum);
+      const __m512i value = shifted_entries(shared, _mm512_or_si512(rows, index), b);
+      sum = b < 7 ? _mm512_add_epi32(sum, value) : _mm512_sub_epi32(sum, value);
     }
   }
 };

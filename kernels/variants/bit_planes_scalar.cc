@@ -13,11 +13,11 @@ struct Lookups : ScalarSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * Planes::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
     for (std::size_t g = 0; g < kPattern8Block; ++g) {
-      const std::int16_t* row = shared + load_code16(codes + 2 * g) * kPattern8Entries;
+      const std::int8_t* row = shared + load_code16(codes + 2 * g) * kPattern8Entries;
       for (int b = 0; b < 7; ++b) sum += row[indexes[b * kPattern8Block + g]] * (1 << b);
       sum -= row[indexes[7 * kPattern8Block + g]] * 128;
     }

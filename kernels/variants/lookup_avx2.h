@@ -28,6 +28,13 @@ inline void add_entries(const std::int16_t* entries, __m256i index, int scale, _
   sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(scale & 0xFFFF)));
 }
 
+// entries[index] << shift, int8 entries. Each is gathered as a dword, of which shifting it to the
+// top and back drops the neighbours.
+inline __m256i shifted_entries(const std::int8_t* entries, __m256i index, int shift) {
+  const __m256i dwords = _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries), index, 1);
+  return _mm256_srai_epi32(_mm256_slli_epi32(dwords, 24), 24 - shift);
+}
+
 // 0, stride, 2·stride, ...
 inline __m256i lanes_times(int stride) {
   return _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(stride));

@@ -27,6 +27,13 @@ inline void add_entries(const std::int16_t* entries, __m512i index, int scale, _
   sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi32(scale & 0xFFFF)));
 }
 
+// entries[index] << shift, int8 entries. Each is gathered as a dword, of which shifting it to the
+// top and back drops the neighbours.
+inline __m512i shifted_entries(const std::int8_t* entries, __m512i index, int shift) {
+  const __m512i dwords = _mm512_i32gather_epi32(index, entries, 1);
+  return _mm512_srai_epi32(_mm512_slli_epi32(dwords, 24), 24 - shift);
+}
+
 // 0, stride, 2·stride, ...
 inline __m512i lanes_times(int stride) {
   return _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),

@@ -13,13 +13,14 @@ struct Lookups : GatherSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * SignBits::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       const __m256i rows = _mm256_slli_epi32(words_to_dwords(codes + 16 * half), 8);
-      add_entries(shared, _mm256_or_si256(rows, bytes_to_dwords(indexes + 8 * half)), 1, sum);
+      const __m256i index = _mm256_or_si256(rows, bytes_to_dwords(indexes + 8 * half));
+      sum = _mm256_add_epi32(sum, shifted_entries(shared, index, 0));
     }
   }
 };

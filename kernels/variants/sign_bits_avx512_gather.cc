@@ -13,11 +13,12 @@ struct Lookups : GatherSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * SignBits::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
     const __m512i rows = _mm512_slli_epi32(words_to_dwords(codes), 8);
-    add_entries(shared, _mm512_or_si512(rows, bytes_to_dwords(indexes)), 1, sum);
+    const __m512i index = _mm512_or_si512(rows, bytes_to_dwords(indexes));
+    sum = _mm512_add_epi32(sum, shifted_entries(shared, index, 0));
   }
 };
 

@@ -13,7 +13,7 @@ struct Lookups : ScalarSums {
   static constexpr std::size_t kBlockEntries = kPattern8Block * SignBits::kBytes;
   static constexpr std::size_t kStageBlocks = 64;
 
-  const std::int16_t* shared;
+  const std::int8_t* shared;
 
   void add(const std::uint8_t* codes, const std::uint8_t* indexes, Sum& sum) const {
     for (std::size_t g = 0; g < kPattern8Block; ++g) {

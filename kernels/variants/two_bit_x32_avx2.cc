@@ -1,6 +1,7 @@
 // two-bit-x32 on AVX2: a lane is a row, 8 rows a register. Ranges: two_bit_avx2.h.
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
+#include "kernels/variants/prefetch.h"
 #include "kernels/variants/two_bit_avx2.h"
 
 namespace ryz {
@@ -29,6 +30,10 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
         for (int f = 0; f < 4; ++f) {
           a[t][f] = broadcast_dword256(q + static_cast<std::size_t>(t) * stride + 4 * f);
         }
+      }
+      if constexpr (kT == 1) {
+        prefetch_stream(codes);
+        prefetch_stream(codes + 64);
       }
       sums.add(codes, 32, a);
       codes += kTwoBitX32GroupBytes;

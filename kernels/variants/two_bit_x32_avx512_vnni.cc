@@ -5,6 +5,7 @@
 // to spare. Sums of field f are multiples of 4^f, so arithmetic shifts lose nothing.
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
+#include "kernels/variants/prefetch.h"
 #include "kernels/variants/simd512.h"
 
 namespace ryz {
@@ -49,6 +50,8 @@ inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const 
     for (int f = 0; f < 4; ++f) acc[f][0] = acc[f][1] = _mm512_setzero_si512();
 #pragma GCC unroll 2
     for (std::size_t g = 0; g < n; ++g) {
+      prefetch_stream(codes);
+      prefetch_stream(codes + 64);
       add_group(codes, q, masks, acc);
       codes += kTwoBitX32GroupBytes;
       q += kTwoBitX32GroupCols;
