@@ -41,21 +41,20 @@ std::vector<std::string> Catalogue::encoding_names() const {
 }
 
 const Catalogue& built_in_catalogue() {
-  static const Catalogue catalogue{
-      {
+  static const Catalogue catalogue{{
 #define RYZ_ENCODING(id) &encoding_##id,
 #define RYZ_KERNEL(id)
 #include "catalogue_list.inc"
 #undef RYZ_ENCODING
 #undef RYZ_KERNEL
-      },
-      {
+                                   },
+                                   {
 #define RYZ_ENCODING(id)
 #define RYZ_KERNEL(id) &kernel_##id,
 #include "catalogue_list.inc"
 #undef RYZ_ENCODING
 #undef RYZ_KERNEL
-      }};
+                                   }};
   return catalogue;
 }
 
@@ -65,7 +64,8 @@ std::string why_not_runnable(const Kernel& kernel) {
   const IsaSet not_cpu = minus(missing, cpu_isa());
   if (not_cpu != IsaSet{}) return "needs " + isa_text(not_cpu) + ", which this CPU lacks";
   const IsaSet not_os = minus(missing, os_isa());
-  if (not_os != IsaSet{}) return "needs " + isa_text(not_os) + ", whose registers the OS does not save";
+  if (not_os != IsaSet{})
+    return "needs " + isa_text(not_os) + ", whose registers the OS does not save";
   return "needs " + isa_text(missing) + ", which is masked by --without";
 }
 

@@ -16,7 +16,7 @@ struct Catalogue {
 
   const Encoding* find_encoding(std::string_view name) const;  // null where unknown
   const Kernel* find_kernel(std::string_view kernel, std::string_view encoding) const;
-  std::vector<std::string> kernel_names() const;    // distinct, in catalogue order
+  std::vector<std::string> kernel_names() const;  // distinct, in catalogue order
   std::vector<std::string> encoding_names() const;
 };
 

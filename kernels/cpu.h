@@ -24,7 +24,9 @@ IsaSet usable_isa();
 void mask_isa(IsaSet masked);
 IsaSet masked_isa();
 
-constexpr bool contains(IsaSet set, IsaSet subset) { return (set.bits & subset.bits) == subset.bits; }
+constexpr bool contains(IsaSet set, IsaSet subset) {
+  return (set.bits & subset.bits) == subset.bits;
+}
 constexpr IsaSet minus(IsaSet a, IsaSet b) { return {a.bits & ~b.bits}; }
 
 // Names in CPUID's spelling, e.g. {"avx2", "avx512f"}; the empty set is the SSE2 baseline.

@@ -23,10 +23,10 @@ enum class OutputScale : std::uint8_t {
 // Plain data; one constant object an encoding, in encodings/<name>.cc.
 struct Encoding {
   const char* name;
-  const char* summary;      // one line for `ryz-lab list`
-  double bits_per_weight;   // without row padding
-  std::size_t row_tile;     // rows that are packed together; kernels get ranges aligned to it
-  std::size_t group_cols;   // columns a table (or code) covers; 1 where there is no table
+  const char* summary;     // one line for `ryz-lab list`
+  double bits_per_weight;  // without row padding
+  std::size_t row_tile;    // rows that are packed together; kernels get ranges aligned to it
+  std::size_t group_cols;  // columns a table (or code) covers; 1 where there is no table
   TableKind table_kind;
   OutputScale output_scale;
   bool exact;               // products equal the int32 reference bit for bit

@@ -1,4 +1,5 @@
-// Instruction sets as facts: what a file was compiled with, what CPU and OS allow, what a user masked.
+// Instruction sets as facts: what a file was compiled with, what CPU and OS allow, what a user
+// masked.
 #pragma once
 
 #include <cstdint>

@@ -183,8 +183,8 @@ void Team::place(unsigned index) {
     cpu_set_t now;
     CPU_ZERO(&now);
     pthread_getaffinity_np(pthread_self(), sizeof now, &now);
-    seats_[index].placement.pinned = !options_.cpus.empty() && CPU_COUNT(&now) == 1 &&
-                                     CPU_ISSET(options_.cpus[index], &now);
+    seats_[index].placement.pinned =
+        !options_.cpus.empty() && CPU_COUNT(&now) == 1 && CPU_ISSET(options_.cpus[index], &now);
   }
 }
 

@@ -26,8 +26,8 @@ constexpr std::size_t round_up(std::size_t n, std::size_t multiple) {
 
 // int8 activations of a batch, one row a token. Rows need no alignment.
 struct Activations {
-  const std::int8_t* q = nullptr;      // [tokens][stride]
-  std::size_t stride = 0;              // bytes from one token to the next, ≥ round_up(cols, 256)
+  const std::int8_t* q = nullptr;  // [tokens][stride]
+  std::size_t stride = 0;          // bytes from one token to the next, ≥ round_up(cols, 256)
   std::size_t tokens = 0;
   std::size_t cols = 0;                // K
   const std::int32_t* sums = nullptr;  // [tokens], Σ q: for encodings that store w + 1

@@ -167,7 +167,7 @@ class Lab {
     complete_ = run.complete;
     for (CellResult& r : run.cells) {
       r.cell.repro = repro(r.cell);
-      results_.push_back({r.spec.requested, r.cell});
+      results_.emplace_back(r.spec.requested, r.cell);
       report_.cells.push_back(std::move(r.cell));
     }
     if (wants_ladder() && ladder_model() == options_.model && complete_) {

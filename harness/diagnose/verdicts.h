@@ -28,7 +28,7 @@ struct SimdEvidence {
 };
 report::Verdict judge_simd(const SimdEvidence& evidence);
 
-report::Verdict judge_encoding(const report::Cell& subject);
+report::Verdict judge_encoding(const report::Cell& cell);
 
 // One scheduling fault taken out of (or put into) the subject's schedule, alone.
 struct FaultEvidence {

@@ -21,17 +21,32 @@ struct GatherSums {
   }
 };
 
+// Eight dwords at base + Scale · index. The index is kept in a register of its own because qemu 7.2
+// takes an index in ymm4 for none at all, and `verify` under an emulated CPU is how code is found
+// that strays beyond AVX2.
+template <int Scale>
+__m256i gather_dwords(const void* base, __m256i index) {
+  register __m256i in_ymm5 asm("ymm5") = index;
+  __m256i mask = _mm256_set1_epi32(-1);
+  __m256i dwords = _mm256_setzero_si256();
+  asm("vpgatherdd %[mask], (%[base],%[index],%c[scale]), %[dwords]"
+      : [dwords] "+&x"(dwords), [mask] "+&x"(mask)
+      : [base] "r"(base), [index] "x"(in_ymm5), [scale] "i"(Scale)
+      : "memory");
+  return dwords;
+}
+
 // Σ += scale · entries[index], int16 entries. Each is gathered as a dword together with its
 // neighbour, which vpmaddwd multiplies by 0.
 inline void add_entries(const std::int16_t* entries, __m256i index, int scale, __m256i& sum) {
-  const __m256i pairs = _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries), index, 2);
+  const __m256i pairs = gather_dwords<2>(entries, index);
   sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(scale & 0xFFFF)));
 }
 
 // entries[index] << shift, int8 entries. Each is gathered as a dword, of which shifting it to the
 // top and back drops the neighbours.
 inline __m256i shifted_entries(const std::int8_t* entries, __m256i index, int shift) {
-  const __m256i dwords = _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries), index, 1);
+  const __m256i dwords = gather_dwords<1>(entries, index);
   return _mm256_srai_epi32(_mm256_slli_epi32(dwords, 24), 24 - shift);
 }
 
