@@ -147,8 +147,7 @@ class Run {
       const auto slow = slow_grain_.find(grain_key(spec));
       if (slow != slow_grain_.end() && slow->second != cell.grain) {
         return fail(result, report::Status::kSkipped,
-                    fmt::format("below {:g} tok/s: measured at grain {} only",
-                                options_.few_samples_below_tok_per_s, slow->second));
+                    fmt::format("a slow cell: measured at grain {} only", slow->second));
       }
     }
     const bool with_logits = !is_probe(spec);
@@ -166,12 +165,15 @@ class Run {
     if (check.products_equal) {
       own = check_cell(session_, spec, 1);  // tells slow from fast cheaply
       pilot = 1.0 / own.seconds;
-      if (pilot >= options_.few_samples_below_tok_per_s && with_logits) {
+      const auto prompt = static_cast<double>(session_.truth().prompt.size());
+      if (prompt / pilot < options_.long_sample_s && with_logits) {
         own = check_cell(session_, spec, session_.truth().prompt.size());
-        pilot = static_cast<double>(session_.truth().prompt.size()) / own.seconds;
+        pilot = prompt / own.seconds;
       }
     }
-    const bool slow = pilot < options_.few_samples_below_tok_per_s;
+    const bool crawls = pilot < options_.few_samples_below_tok_per_s;
+    const bool slow = crawls || (spec.phase == Phase::kPrefill &&
+                                 options_.prefill_tokens / pilot > options_.long_sample_s);
     live.calls = check.calls;
     for (const auto& [bits, calls] : calls_between(before, called_isas())) {
       live.calls[bits] += calls;
@@ -191,7 +193,7 @@ class Run {
       slow_grain_.emplace(grain_key(spec), cell.grain);
     }
     live.tokens = 1;
-    if (!cell.few_samples) {
+    if (!crawls) {
       if (spec.phase == Phase::kDecode) {
         const auto wanted =
             static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * std::max(pilot, 1.0)));

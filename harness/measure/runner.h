@@ -21,8 +21,10 @@ struct RunOptions {
   unsigned prefill_tokens = 16;
   unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
   std::uint64_t seed = 42;
-  // Below this pilot speed a cell gets one sample of one token and one grain.
+  // Below this pilot speed a cell gets one sample of one token and one grain; where a prompt takes
+  // longer than this, one sample of one prompt and one grain.
   double few_samples_below_tok_per_s = 3.0;
+  double long_sample_s = 0.5;
   bool time_wrong = false;   // the ladder shows what a wrong stage ran at
   unsigned slow_rounds = 1;  // samples of a cell below that speed
   // Kernels that are only there to be compared with: their products and the cell's first token
