@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -18,6 +19,7 @@
 #include "harness/plan/usage_error.h"
 #include "kernels/catalogue.h"
 #include "model/errors.h"
+#include "model/mapped_file.h"
 #include "reports/error.h"
 
 namespace {
@@ -31,6 +33,18 @@ void on_interrupt(int signal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
+}
+
+// A model file that became shorter under our hands. In a signal handler: write() and nothing else.
+void on_lost_pages_of(const char* path) {
+  const auto say = [](const char* text) {
+    const ssize_t ignored = write(STDERR_FILENO, text, std::strlen(text));
+    static_cast<void>(ignored);
+  };
+  say("error: ");
+  say(path);
+  say(": changed or became unreadable while it was in use\nryz-lab: verdict=input exit=5\n");
+  _exit(ryz::kExitInputOutput);
 }
 
 bool was_interrupted() { return interrupts > 0; }
@@ -104,12 +118,15 @@ int run(int argc, char** argv) {
   add_list(app, context);
   add_verify(app, context);
   add_eval(app, context);
+  add_info(app, context);
+  add_export(app, context);
   add_bench(app, context);
   add_report(app, context);
   add_schema(app, context);
 
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  on_lost_pages(on_lost_pages_of);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -194,7 +194,7 @@ Located read_tensor(Cursor& cursor, std::uint64_t index) {
   tensor.type = cursor.u32();
   if (find_type(tensor.type) == nullptr) {
     cursor.refuse("has " + ggml_type_name(tensor.type) +
-                  ", which this program does not know; convert the model to I2_S");
+                  ", which this program does not know; convert the model to I2_S or TQ2_0");
   }
   const std::optional<std::uint64_t> bytes = ggml_bytes(tensor.type, tensor.dims[0], elements);
   if (!bytes) {

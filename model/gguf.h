@@ -38,7 +38,11 @@ enum class GgufValueType : std::uint32_t {
 enum GgmlType : std::uint32_t {
   kGgmlF32 = 0,
   kGgmlF16 = 1,
+  kGgmlQ80 = 8,
   kGgmlQ6K = 14,
+  kGgmlBF16 = 30,
+  kGgmlTq1 = 34,  // TQ1_0
+  kGgmlTq2 = 35,  // TQ2_0
   kGgmlI2S = 36,
 };
 std::string ggml_type_name(std::uint32_t type);  // "q6_k", or "type 77"

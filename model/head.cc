@@ -1,10 +1,11 @@
 #include "model/head.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/cpu.h"
-#include "model/ops_table.h"
+#include "model/float16.h"
 #include "model/q6k.h"
 #include "model/quantize.h"
 
@@ -32,15 +33,35 @@ void q6k_rows(const std::uint8_t* rows, std::size_t count, const Q6kInput* input
   }
 }
 
-void f16_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
+float f32_at(const std::uint8_t* row, std::size_t k) {
+  float value = 0.0F;
+  std::memcpy(&value, row + 4 * k, 4);
+  return value;
+}
+float f16_at(const std::uint8_t* row, std::size_t k) {
+  std::uint16_t half = 0;
+  std::memcpy(&half, row + 2 * k, 2);
+  return half_to_float(half);
+}
+float bf16_at(const std::uint8_t* row, std::size_t k) {
+  std::uint16_t upper = 0;
+  std::memcpy(&upper, row + 2 * k, 2);
+  return std::bit_cast<float>(static_cast<std::uint32_t>(upper) << 16);
+}
+float q80_at(const std::uint8_t* row, std::size_t k) {
+  const std::uint8_t* const block = row + k / kQ80Block * kQ80BlockBytes;
+  return f16_at(block, 0) * static_cast<float>(static_cast<std::int8_t>(block[2 + k % kQ80Block]));
+}
+
+template <RowFormat kFormat, float (*kAt)(const std::uint8_t*, std::size_t)>
+void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
+               float* out) {
   constexpr std::size_t kPart = 16;
-  for (std::size_t r = 0; r < count; ++r, rows += 2 * cols) {
+  const std::size_t stride = RowTensor{nullptr, 1, cols, kFormat}.row_bytes();
+  for (std::size_t r = 0; r < count; ++r, rows += stride) {
     float sums[kPart] = {};
     for (std::size_t k = 0; k < cols; k += kPart) {
-      std::uint16_t halves[kPart];
-      std::memcpy(halves, rows + 2 * k, sizeof halves);
-      for (std::size_t i = 0; i < kPart; ++i) sums[i] += half_to_float(halves[i]) * x[k + i];
+      for (std::size_t i = 0; i < kPart; ++i) sums[i] += kAt(rows, k + i) * x[k + i];
     }
     for (std::size_t n = kPart / 2; n > 0; n /= 2) {
       for (std::size_t i = 0; i < n; ++i) sums[i] += sums[i + n];
@@ -49,20 +70,33 @@ void f16_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, con
   }
 }
 
-void f32_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
-  for (std::size_t r = 0; r < count; ++r, rows += 4 * cols) {
-    out[r] = ops_baseline.dot(reinterpret_cast<const float*>(rows), x, cols);
-  }
-}
-
 // Rows that stay in the first-level cache while every token passes over them.
 constexpr std::size_t kRowBlock = 16;
 
 }  // namespace
 
-constinit const HeadTable head_scalar{
-    .needs = {}, .q6k_rows = q6k_rows, .f16_rows = f16_rows, .f32_rows = f32_rows};
+constinit const HeadTable head_scalar{.needs = {},
+                                      .q6k_rows = q6k_rows,
+                                      .f32_rows = real_rows<RowFormat::kF32, f32_at>,
+                                      .f16_rows = real_rows<RowFormat::kF16, f16_at>,
+                                      .bf16_rows = real_rows<RowFormat::kBF16, bf16_at>,
+                                      .q80_rows = real_rows<RowFormat::kQ80, q80_at>};
+
+RealRows real_rows_of(const HeadTable& table, RowFormat format) {
+  switch (format) {
+    case RowFormat::kF32:
+      return table.f32_rows;
+    case RowFormat::kF16:
+      return table.f16_rows;
+    case RowFormat::kBF16:
+      return table.bf16_rows;
+    case RowFormat::kQ80:
+      return table.q80_rows;
+    case RowFormat::kQ6K:
+      return nullptr;
+  }
+  return nullptr;
+}
 
 const HeadTable& best_head_table() {
   const IsaSet usable = usable_isa();
@@ -130,6 +164,7 @@ Chunk head_rows(const RowTensor& head, const Worker& worker) {
 void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, std::size_t tokens,
                    float* logits) {
   const HeadTable& table = best_head_table();
+  const RealRows real_rows = real_rows_of(table, head.format);
   flow.step([&](Worker& worker) {
     const Chunk mine = head_rows(head, worker);
     const std::size_t row_bytes = head.row_bytes();
@@ -138,18 +173,11 @@ void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, st
       const std::uint8_t* rows = head.data + r * row_bytes;
       for (std::size_t t = 0; t < tokens; ++t) {
         float* out = logits + t * head.rows + r;
-        switch (head.format) {
-          case RowFormat::kQ6K: {
-            const Q6kInput token = input.q6k(t);
-            table.q6k_rows(rows, count, &token, out);
-            break;
-          }
-          case RowFormat::kF16:
-            table.f16_rows(rows, count, head.cols, input.real(t), out);
-            break;
-          case RowFormat::kF32:
-            table.f32_rows(rows, count, head.cols, input.real(t), out);
-            break;
+        if (real_rows != nullptr) {
+          real_rows(rows, count, head.cols, input.real(t), out);
+        } else {
+          const Q6kInput token = input.q6k(t);
+          table.q6k_rows(rows, count, &token, out);
         }
       }
     }

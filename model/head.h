@@ -1,9 +1,10 @@
 // Logits: the output head's rows times a token's final hidden state. Rows are read in the format
-// in which they lie (f32, f16, Q6_K), split among the team in static blocks.
+// in which they lie (f32, f16, bf16, Q8_0, Q6_K), split among the team in static blocks.
 //
 // Q6_K: the hidden state becomes int8 by blocks of 256 (scale = max/127). A block's product is an
 // exact integer, Σ_s scales[s] · Σ_{i<16} q·x; block b adds d · scale · product to float sum b mod
-// 4; the row's value is (s0 + s1) + (s2 + s3). F16 and F32: the sums of ops.h. So logits are the
+// 4; the row's value is (s0 + s1) + (s2 + s3). The other formats become f32
+// exactly; 16 sums of each sixteenth product are folded in halves, as in ops.h. So logits are the
 // same bits on every instruction set.
 #pragma once
 
@@ -19,7 +20,7 @@ namespace ryz {
 // The hidden states of some tokens in the form that a head's format is multiplied with.
 class HeadInput {
  public:
-  // Not inside a Flow. `head.cols` must be a multiple of 256 for Q6_K, of 16 for the others.
+  // Not inside a Flow. `head.cols` must be a multiple of 256 for Q6_K, of 32 for the others.
   void reserve(const RowTensor& head, std::size_t tokens);
 
   // Different tokens may be set by different workers.
@@ -38,6 +39,9 @@ class HeadInput {
   Buffer sixteens_;
   Buffer scales_;
 };
+
+// The code of a table for rows of a format; null for Q6_K, which has an input of its own.
+RealRows real_rows_of(const HeadTable& table, RowFormat format);
 
 // The rows of a head that one worker multiplies: whole cache lines of logits.
 Chunk head_rows(const RowTensor& head, const Worker& worker);

@@ -122,20 +122,44 @@ inline float combine(__m256 a, __m256 b) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-template <bool kHalf>
-inline __m256 load_row(const std::uint8_t* row, std::size_t k) {
-  if constexpr (kHalf) {
-    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 2 * k)));
-  } else {
+constexpr std::size_t kQ80Bytes = 34;  // of a block: a half d, 32 int8
+
+struct F32 {
+  static std::size_t bytes(std::size_t cols) { return 4 * cols; }
+  static __m256 load(const std::uint8_t* row, std::size_t k) {
     return _mm256_loadu_ps(reinterpret_cast<const float*>(row + 4 * k));
   }
-}
+};
+struct F16 {
+  static std::size_t bytes(std::size_t cols) { return 2 * cols; }
+  static __m256 load(const std::uint8_t* row, std::size_t k) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 2 * k)));
+  }
+};
+struct BF16 {
+  static std::size_t bytes(std::size_t cols) { return 2 * cols; }
+  static __m256 load(const std::uint8_t* row, std::size_t k) {
+    const __m128i upper = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 2 * k));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(upper), 16));
+  }
+};
+struct Q80 {
+  static std::size_t bytes(std::size_t cols) { return cols / 32 * kQ80Bytes; }
+  static __m256 load(const std::uint8_t* row, std::size_t k) {
+    const std::uint8_t* block = row + k / 32 * kQ80Bytes;
+    std::uint16_t half;
+    __builtin_memcpy(&half, block, 2);
+    const __m256 d = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(half)));
+    const __m128i q = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + 2 + k % 32));
+    return _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)));
+  }
+};
 
 // Two rows at a time: one row's sums wait for each other.
-template <bool kHalf>
+template <class Format>
 inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
                       float* out) {
-  const std::size_t stride = cols * (kHalf ? 2 : 4);
+  const std::size_t stride = Format::bytes(cols);
   std::size_t r = 0;
   for (; r + 2 <= count; r += 2, rows += 2 * stride) {
     __m256 a0 = _mm256_setzero_ps();
@@ -145,10 +169,10 @@ inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t c
     for (std::size_t k = 0; k < cols; k += 16) {
       const __m256 v0 = _mm256_loadu_ps(x + k);
       const __m256 v1 = _mm256_loadu_ps(x + k + 8);
-      a0 = _mm256_add_ps(a0, _mm256_mul_ps(load_row<kHalf>(rows, k), v0));
-      a1 = _mm256_add_ps(a1, _mm256_mul_ps(load_row<kHalf>(rows, k + 8), v1));
-      b0 = _mm256_add_ps(b0, _mm256_mul_ps(load_row<kHalf>(rows + stride, k), v0));
-      b1 = _mm256_add_ps(b1, _mm256_mul_ps(load_row<kHalf>(rows + stride, k + 8), v1));
+      a0 = _mm256_add_ps(a0, _mm256_mul_ps(Format::load(rows, k), v0));
+      a1 = _mm256_add_ps(a1, _mm256_mul_ps(Format::load(rows, k + 8), v1));
+      b0 = _mm256_add_ps(b0, _mm256_mul_ps(Format::load(rows + stride, k), v0));
+      b1 = _mm256_add_ps(b1, _mm256_mul_ps(Format::load(rows + stride, k + 8), v1));
     }
     out[r] = combine(a0, a1);
     out[r + 1] = combine(b0, b1);
@@ -157,29 +181,22 @@ inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t c
     __m256 a0 = _mm256_setzero_ps();
     __m256 a1 = a0;
     for (std::size_t k = 0; k < cols; k += 16) {
-      a0 = _mm256_add_ps(a0, _mm256_mul_ps(load_row<kHalf>(rows, k), _mm256_loadu_ps(x + k)));
-      a1 = _mm256_add_ps(a1,
-                         _mm256_mul_ps(load_row<kHalf>(rows, k + 8), _mm256_loadu_ps(x + k + 8)));
+      a0 = _mm256_add_ps(a0, _mm256_mul_ps(Format::load(rows, k), _mm256_loadu_ps(x + k)));
+      a1 = _mm256_add_ps(a1, _mm256_mul_ps(Format::load(rows, k + 8), _mm256_loadu_ps(x + k + 8)));
     }
     out[r] = combine(a0, a1);
   }
-}
-
-void f16_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
-  real_rows<true>(rows, count, cols, x, out);
-}
-
-void f32_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
-  real_rows<false>(rows, count, cols, x, out);
 }
 
 }  // namespace
 
 namespace ryz {
 
-constinit const HeadTable head_avx2{
-    .needs = kCompiledIsa, .q6k_rows = q6k_rows, .f16_rows = f16_rows, .f32_rows = f32_rows};
+constinit const HeadTable head_avx2{.needs = kCompiledIsa,
+                                    .q6k_rows = q6k_rows,
+                                    .f32_rows = real_rows<F32>,
+                                    .f16_rows = real_rows<F16>,
+                                    .bf16_rows = real_rows<BF16>,
+                                    .q80_rows = real_rows<Q80>};
 
 }  // namespace ryz

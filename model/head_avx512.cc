@@ -133,20 +133,44 @@ inline float combine(__m512 sums) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-template <bool kHalf>
-inline __m512 load_row(const std::uint8_t* row, std::size_t k) {
-  if constexpr (kHalf) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 2 * k)));
-  } else {
+constexpr std::size_t kQ80Bytes = 34;  // of a block: a half d, 32 int8
+
+struct F32 {
+  static std::size_t bytes(std::size_t cols) { return 4 * cols; }
+  static __m512 load(const std::uint8_t* row, std::size_t k) {
     return _mm512_loadu_ps(row + 4 * k);
   }
-}
+};
+struct F16 {
+  static std::size_t bytes(std::size_t cols) { return 2 * cols; }
+  static __m512 load(const std::uint8_t* row, std::size_t k) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 2 * k)));
+  }
+};
+struct BF16 {
+  static std::size_t bytes(std::size_t cols) { return 2 * cols; }
+  static __m512 load(const std::uint8_t* row, std::size_t k) {
+    const __m256i upper = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 2 * k));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(upper), 16));
+  }
+};
+struct Q80 {
+  static std::size_t bytes(std::size_t cols) { return cols / 32 * kQ80Bytes; }
+  static __m512 load(const std::uint8_t* row, std::size_t k) {
+    const std::uint8_t* block = row + k / 32 * kQ80Bytes;
+    std::uint16_t half;
+    __builtin_memcpy(&half, block, 2);
+    const __m512 d = _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<short>(half)));
+    const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2 + k % 32));
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)));
+  }
+};
 
 // Four rows at a time: one row's sums wait for each other.
-template <bool kHalf>
+template <class Format>
 inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
                       float* out) {
-  const std::size_t stride = cols * (kHalf ? 2 : 4);
+  const std::size_t stride = Format::bytes(cols);
   std::size_t r = 0;
   for (; r + 4 <= count; r += 4, rows += 4 * stride) {
     __m512 a = _mm512_setzero_ps();
@@ -155,10 +179,10 @@ inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t c
     __m512 d = a;
     for (std::size_t k = 0; k < cols; k += 16) {
       const __m512 v = _mm512_loadu_ps(x + k);
-      a = _mm512_add_ps(a, _mm512_mul_ps(load_row<kHalf>(rows, k), v));
-      b = _mm512_add_ps(b, _mm512_mul_ps(load_row<kHalf>(rows + stride, k), v));
-      c = _mm512_add_ps(c, _mm512_mul_ps(load_row<kHalf>(rows + 2 * stride, k), v));
-      d = _mm512_add_ps(d, _mm512_mul_ps(load_row<kHalf>(rows + 3 * stride, k), v));
+      a = _mm512_add_ps(a, _mm512_mul_ps(Format::load(rows, k), v));
+      b = _mm512_add_ps(b, _mm512_mul_ps(Format::load(rows + stride, k), v));
+      c = _mm512_add_ps(c, _mm512_mul_ps(Format::load(rows + 2 * stride, k), v));
+      d = _mm512_add_ps(d, _mm512_mul_ps(Format::load(rows + 3 * stride, k), v));
     }
     out[r] = combine(a);
     out[r + 1] = combine(b);
@@ -168,27 +192,21 @@ inline void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t c
   for (; r < count; ++r, rows += stride) {
     __m512 a = _mm512_setzero_ps();
     for (std::size_t k = 0; k < cols; k += 16) {
-      a = _mm512_add_ps(a, _mm512_mul_ps(load_row<kHalf>(rows, k), _mm512_loadu_ps(x + k)));
+      a = _mm512_add_ps(a, _mm512_mul_ps(Format::load(rows, k), _mm512_loadu_ps(x + k)));
     }
     out[r] = combine(a);
   }
-}
-
-void f16_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
-  real_rows<true>(rows, count, cols, x, out);
-}
-
-void f32_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-              float* out) {
-  real_rows<false>(rows, count, cols, x, out);
 }
 
 }  // namespace
 
 namespace ryz {
 
-constinit const HeadTable head_avx512{
-    .needs = kCompiledIsa, .q6k_rows = q6k_rows, .f16_rows = f16_rows, .f32_rows = f32_rows};
+constinit const HeadTable head_avx512{.needs = kCompiledIsa,
+                                      .q6k_rows = q6k_rows,
+                                      .f32_rows = real_rows<F32>,
+                                      .f16_rows = real_rows<F16>,
+                                      .bf16_rows = real_rows<BF16>,
+                                      .q80_rows = real_rows<Q80>};
 
 }  // namespace ryz

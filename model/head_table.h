@@ -18,14 +18,18 @@ struct Q6kInput {
   std::size_t blocks = 0;
 };
 
+// The same on a hidden state in f32; `cols` is a multiple of 16, of 32 for Q8_0.
+using RealRows = void (*)(const std::uint8_t* rows, std::size_t count, std::size_t cols,
+                          const float* x, float* out);
+
 struct HeadTable {
   IsaSet needs;
   // out[r] = row r · input for `count` rows that follow each other.
   void (*q6k_rows)(const std::uint8_t* rows, std::size_t count, const Q6kInput* input, float* out);
-  void (*f16_rows)(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-                   float* out);
-  void (*f32_rows)(const std::uint8_t* rows, std::size_t count, std::size_t cols, const float* x,
-                   float* out);
+  RealRows f32_rows;
+  RealRows f16_rows;
+  RealRows bf16_rows;
+  RealRows q80_rows;
 };
 
 extern const HeadTable head_scalar;

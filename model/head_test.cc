@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -37,8 +38,15 @@ struct Head {
       for (std::size_t i = 0; i < rows * cols; ++i) {
         const auto value = static_cast<float>(0.02 * random.normal());
         const std::uint16_t half = float_to_half(value);
+        const auto upper = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
         if (format == RowFormat::kF16) std::memcpy(bytes.data() + 2 * i, &half, 2);
+        if (format == RowFormat::kBF16) std::memcpy(bytes.data() + 2 * i, &upper, 2);
         if (format == RowFormat::kF32) std::memcpy(bytes.data() + 4 * i, &value, 4);
+        if (format == RowFormat::kQ80) {
+          std::uint8_t* const block = bytes.data() + i / 32 * 34;
+          if (i % 32 == 0) std::memcpy(block, &half, 2);
+          block[2 + i % 32] = static_cast<std::uint8_t>(random.next());
+        }
       }
     }
     tensor.data = bytes.data();
@@ -71,7 +79,10 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-constexpr RowFormat kFormats[] = {RowFormat::kF32, RowFormat::kF16, RowFormat::kQ6K};
+constexpr RowFormat kRealFormats[] = {RowFormat::kF32, RowFormat::kF16, RowFormat::kBF16,
+                                      RowFormat::kQ80};
+constexpr RowFormat kFormats[] = {RowFormat::kF32, RowFormat::kF16, RowFormat::kBF16,
+                                  RowFormat::kQ80, RowFormat::kQ6K};
 
 class HeadIsa : public testing::TestWithParam<Named> {};
 
@@ -93,14 +104,13 @@ TEST_P(HeadIsa, GivesTheBitsOfTheScalarCode) {
       head_scalar.q6k_rows(q6k.bytes.data(), rows, &token, expected.data());
       table.q6k_rows(q6k.bytes.data(), rows, &token, got.data());
       EXPECT_TRUE(same(expected, got)) << "q6_k " << rows << " x " << cols;
-      const Head f16(rows, cols, RowFormat::kF16);
-      head_scalar.f16_rows(f16.bytes.data(), rows, cols, hidden.data(), expected.data());
-      table.f16_rows(f16.bytes.data(), rows, cols, hidden.data(), got.data());
-      EXPECT_TRUE(same(expected, got)) << "f16 " << rows << " x " << cols;
-      const Head f32(rows, cols, RowFormat::kF32);
-      head_scalar.f32_rows(f32.bytes.data(), rows, cols, hidden.data(), expected.data());
-      table.f32_rows(f32.bytes.data(), rows, cols, hidden.data(), got.data());
-      EXPECT_TRUE(same(expected, got)) << "f32 " << rows << " x " << cols;
+      for (const RowFormat format : kRealFormats) {
+        const Head head(rows, cols, format);
+        real_rows_of(head_scalar, format)(head.bytes.data(), rows, cols, hidden.data(),
+                                          expected.data());
+        real_rows_of(table, format)(head.bytes.data(), rows, cols, hidden.data(), got.data());
+        EXPECT_TRUE(same(expected, got)) << row_format_name(format) << " " << rows << " x " << cols;
+      }
     }
   }
 }

@@ -1,6 +1,5 @@
-// Rows of the formats that weights lie in: I2_S, F32, F16, Q6_K.
-#include <emmintrin.h>
-
+// Rows of real numbers in the formats that embeddings and heads lie in, and where matrices are.
+#include <bit>
 #include <cstring>
 
 #include "model/float16.h"
@@ -53,29 +52,14 @@ const char* row_format_name(RowFormat format) {
       return "f32";
     case RowFormat::kF16:
       return "f16";
+    case RowFormat::kBF16:
+      return "bf16";
+    case RowFormat::kQ80:
+      return "q8_0";
     case RowFormat::kQ6K:
       return "q6_k";
   }
   return "?";
-}
-
-void TernaryTensor::read_row(std::size_t row, std::int8_t* trits) const {
-  const std::uint8_t* block = data + row * (cols / 4);
-  const __m128i three = _mm_set1_epi8(3);
-  const __m128i one = _mm_set1_epi8(1);
-  for (std::size_t k = 0; k < cols; k += 128, block += 32, trits += 128) {
-    for (std::size_t j = 0; j < 32; j += 16) {
-      const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + j));
-      const auto store = [&](std::size_t at, __m128i shifted) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(trits + at + j),
-                         _mm_sub_epi8(_mm_and_si128(shifted, three), one));
-      };
-      store(0, _mm_srli_epi16(codes, 6));
-      store(32, _mm_srli_epi16(codes, 4));
-      store(64, _mm_srli_epi16(codes, 2));
-      store(96, codes);
-    }
-  }
 }
 
 std::size_t RowTensor::row_bytes() const {
@@ -83,7 +67,10 @@ std::size_t RowTensor::row_bytes() const {
     case RowFormat::kF32:
       return cols * 4;
     case RowFormat::kF16:
+    case RowFormat::kBF16:
       return cols * 2;
+    case RowFormat::kQ80:
+      return cols / kQ80Block * kQ80BlockBytes;
     case RowFormat::kQ6K:
       return cols / kQ6kBlock * kQ6kBlockBytes;
   }
@@ -101,6 +88,23 @@ void RowTensor::read_row(std::size_t row, float* out) const {
         std::uint16_t half = 0;
         std::memcpy(&half, bytes + 2 * k, 2);
         out[k] = half_to_float(half);
+      }
+      return;
+    case RowFormat::kBF16:
+      for (std::size_t k = 0; k < cols; ++k) {
+        std::uint16_t upper = 0;
+        std::memcpy(&upper, bytes + 2 * k, 2);
+        out[k] = std::bit_cast<float>(static_cast<std::uint32_t>(upper) << 16);
+      }
+      return;
+    case RowFormat::kQ80:
+      for (std::size_t k = 0; k < cols; k += kQ80Block, bytes += kQ80BlockBytes) {
+        std::uint16_t half = 0;
+        std::memcpy(&half, bytes, 2);
+        const float d = half_to_float(half);
+        for (std::size_t i = 0; i < kQ80Block; ++i) {
+          out[k + i] = d * static_cast<float>(static_cast<std::int8_t>(bytes[2 + i]));
+        }
       }
       return;
     case RowFormat::kQ6K:

@@ -342,6 +342,10 @@ void Transformer::forward(std::span<const std::int32_t> tokens, const Combinatio
     state.position += n;
     done += n;
   }
+  // What was read from a file's pages may be something else than what was checked by now.
+  const bool reads_source = combination.requested == nullptr;
+  const bool reads_embedding = weights_.embedding.data != weights_.head.data;
+  if (reads_source || reads_embedding) weights_.check_source();
 }
 
 }  // namespace ryz

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "model/errors.h"
+#include "model/mapped_file.h"
 #include "model/product_groups.h"
 
 namespace ryz {
@@ -18,6 +19,10 @@ Weights open_model(const std::string& model, std::uint64_t seed, Team& team) {
   for (const std::string& name : preset_names()) names += (names.empty() ? "" : ", ") + name;
   throw InputError("model '" + model +
                    "': no such file, and no preset of that name (presets: " + names + ")");
+}
+
+void Weights::check_source() const {
+  if (file != nullptr) file->check_unchanged();
 }
 
 std::size_t PackedModel::bytes() const {
@@ -59,6 +64,7 @@ PackedModel pack_model(const Weights& weights, const Encoding& encoding, Team& t
       }
     }
   });
+  weights.check_source();
   return model;
 }
 

@@ -11,8 +11,12 @@
 #include "kernels/packed_matrix.h"
 #include "kernels/schedule.h"
 #include "model/config.h"
+#include "model/ternary_rows.h"
 
 namespace ryz {
+
+class Gguf;
+class MappedFile;
 
 // The seven ternary products of a layer, in the order they run.
 enum class Site : std::uint8_t { kQ, kK, kV, kOut, kGate, kUp, kDown };
@@ -25,20 +29,28 @@ struct SiteShape {
 };
 SiteShape site_shape(const Config& config, Site site);
 
-// A ternary matrix in I2_S, as microsoft/BitNet writes it: 32 bytes hold 128 consecutive weights
-// of a row, byte j has weights j, j+32, j+64, j+96 in bits 7-6, 5-4, 3-2, 1-0, as w + 1.
+// A ternary matrix as it lies in a file; model/ternary_rows.h describes the formats.
 struct TernaryTensor {
-  const std::uint8_t* data = nullptr;  // rows * cols / 4 bytes
+  const std::uint8_t* data = nullptr;  // rows of row_bytes() each
   std::size_t rows = 0;
-  std::size_t cols = 0;
-  float scale = 0.0F;  // one a tensor
+  std::size_t cols = 0;  // whole blocks of the format
+  float scale = 0.0F;    // one a tensor
+  TernaryFormat format = TernaryFormat::kI2S;
 
-  // Writes row r as `cols` trits. The code 3 does not exist in valid files (load() refuses it).
-  void read_row(std::size_t row, std::int8_t* trits) const;
+  std::size_t row_bytes() const { return ternary_row_bytes(format, cols); }
+  std::size_t bytes() const { return rows * row_bytes(); }
+
+  // Writes row r as `cols` trits.
+  void read_row(std::size_t row, std::int8_t* trits) const {
+    read_ternary_row(format, data + row * row_bytes(), cols, trits);
+  }
 };
 
-// Rows of real numbers: embeddings and the output head.
-enum class RowFormat : std::uint8_t { kF32, kF16, kQ6K };
+// Rows of real numbers: embeddings and the output head. Q8_0: 32 weights are a half d and 32 int8,
+// weight = d · q (exact in f32). Q6_K: model/q6k.h.
+enum class RowFormat : std::uint8_t { kF32, kF16, kBF16, kQ80, kQ6K };
+inline constexpr std::size_t kQ80Block = 32;
+inline constexpr std::size_t kQ80BlockBytes = 34;
 struct RowTensor {
   const std::uint8_t* data = nullptr;
   std::size_t rows = 0;
@@ -66,14 +78,23 @@ struct Weights {
   RowTensor head;  // the embedding itself where tied
   std::vector<float> output_norm;
   std::vector<Layer> layers;
-  std::shared_ptr<const void> storage;  // mapping or buffers
+  std::shared_ptr<const void> storage;     // mapping or buffers
+  std::shared_ptr<const MappedFile> file;  // null for a preset
+
+  // Throws InputError where the file is no longer what it was when it was loaded. Who reads from
+  // the views asks after reading.
+  void check_source() const;
 
   // Bytes a decoded token reads besides the ternary weights: the head and the norms.
   std::size_t head_bytes() const { return head.rows * head.row_bytes(); }
 };
 
-// From a GGUF file, memory-mapped; throws InputError for anything that is not a usable model.
+// From a GGUF file, memory-mapped; throws InputError for anything that is not a usable model. The
+// head is copied out of the mapping; matrices, and the embedding where it is not the head, are not.
 Weights load_weights(const std::string& path, Team& team);
+
+// The same as views into the bytes of `file`, which must outlive them: nothing is copied but norms.
+Weights view_weights(const Gguf& file, Team& team);
 
 // Random weights of a shape, the same for any number of threads; head in Q6_K.
 Weights make_weights(const Config& config, std::uint64_t seed, Team& team);

@@ -1,6 +1,7 @@
 #include "reports/json_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <iterator>
@@ -8,7 +9,7 @@
 namespace ryz::report {
 
 // By hand: the JSON library would print each float as the double next to it.
-std::string logits_json(std::span<const float> logits) {
+std::string logits_json(std::span<const float> logits, std::span<const std::int32_t> generated) {
   std::string text = "{\"logits\": [";
   bool finite = true;
   const char* separator = "";
@@ -24,6 +25,9 @@ std::string logits_json(std::span<const float> logits) {
   }
   text += "]";
   if (!finite) text += ",\n \"logits_reason\": \"null values are not finite\"";
+  if (!generated.empty()) {
+    text += fmt::format(",\n \"generated\": [{}]", fmt::join(generated, ", "));
+  }
   return text + "}\n";
 }
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "harness/measure/machine.h"
 #include "harness/measure/session.h"
 #include "harness/plan/usage_error.h"
+#include "model/errors.h"
 #include "reports/json_text.h"
 #include "reports/report_json.h"
 
@@ -22,7 +24,38 @@ struct Flags {
   std::string kernel = "auto", encoding = "auto", threads;
   std::uint64_t seed = 42;
   unsigned top = 10;
+  std::size_t generate = 0;
 };
+
+bool is_finite(const std::vector<float>& logits) {
+  return std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); });
+}
+
+// The token with the largest logit, the first of equal ones.
+std::int32_t best_token(const std::vector<float>& logits) {
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+// Continues after a prefill that left `logits`.
+std::vector<std::int32_t> continue_greedily(Session& session, const CellSpec& spec,
+                                            std::vector<float> logits, std::size_t count) {
+  std::vector<std::int32_t> tokens;
+  while (tokens.size() < count) {
+    tokens.push_back(best_token(logits));
+    if (tokens.size() < count) session.append(spec, tokens.back(), logits.data());
+  }
+  return tokens;
+}
+
+std::size_t positions_of(const Config& config, std::size_t prompt, std::size_t generate) {
+  if (prompt > config.context || generate > config.context - prompt) {
+    throw InputError(
+        fmt::format("{} tokens and {} to generate are more than the {} positions that "
+                    "the model was made for; give fewer",
+                    prompt, generate, config.context));
+  }
+  return prompt + generate;
+}
 
 std::string top_text(const std::vector<float>& logits, unsigned n) {
   std::vector<std::size_t> order(logits.size());
@@ -44,15 +77,19 @@ std::string top_text(const std::vector<float>& logits, unsigned n) {
 
 void add_eval(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* cmd = app.add_subcommand("eval", "The logits after given token ids");
+  CLI::App* cmd =
+      app.add_subcommand("eval", "The logits after given token ids, or their continuation");
   cmd->footer(
       "Tokens are taken as they are; nothing is added in front. Every exact kernel gives the same\n"
       "bytes. `--kernel naive` multiplies the file's own weights naively.\n"
       "Examples:\n  ryz-lab eval --model model.gguf --tokens 1,5,9 --logits out.json\n"
-      "  ryz-lab eval --model tiny --tokens 1,5,9 --kernel scalar --encoding quint");
+      "  ryz-lab eval --model tiny --tokens 1,5,9 --kernel scalar --encoding quint\n"
+      "  ryz-lab eval --model model.gguf --tokens 1,5,9 --generate 16");
   cmd->add_option("--model", flags->model, "GGUF file or preset")->required();
   cmd->add_option("--tokens", flags->tokens, "Token ids, e.g. 1,5,9")->required();
   cmd->add_option("--logits", flags->logits, "Write {\"logits\": [...]} of the last token here");
+  cmd->add_option("--generate", flags->generate, "Continue by so many tokens, always the likeliest")
+      ->capture_default_str();
   cmd->add_option("--top", flags->top, "How many of the largest logits to print")
       ->capture_default_str();
   cmd->add_option("--kernel", flags->kernel, "One kernel, auto or naive")->capture_default_str();
@@ -79,19 +116,35 @@ void add_eval(CLI::App& app, Context& context) {
     }
     Team loader({spec.threads, {}});
     SessionOptions options;
+    Weights weights = open_model(flags->model, flags->seed, loader);
     options.prompt = tokens;
-    options.context = tokens.size();
+    options.context = positions_of(weights.config, tokens.size(), flags->generate);
     options.cpus = machine_cpus();
     options.max_threads = spec.threads;
-    Session session(open_model(flags->model, flags->seed, loader), options);
+    Session session(std::move(weights), options);
     std::vector<float> logits(session.weights().config.vocab);
     session.prefill(spec, tokens.size(), logits.data());
+    std::vector<std::int32_t> generated;
+    const bool finite = is_finite(logits);
+    if (finite) generated = continue_greedily(session, spec, logits, flags->generate);
     fmt::print(stderr, "{} tokens of {} by {}/{}, {} thread{}{}\n", tokens.size(),
                session.weights().source, spec.kernel_name(), spec.encoding_name(), spec.threads,
                spec.threads == 1 ? "" : "s",
                spec.requested && spec.requested->encoding->known_wrong ? " (known wrong)" : "");
-    if (!flags->logits.empty()) report::write_file(flags->logits, report::logits_json(logits));
-    print_result(top_text(logits, flags->top));
+    if (!flags->logits.empty()) {
+      report::write_file(flags->logits, report::logits_json(logits, generated));
+    }
+    if (!finite) {
+      fmt::print(stderr,
+                 "error: the logits hold a number that is infinite or none; the model's "
+                 "weights are damaged\n");
+      context.verdict = "wrong";
+      context.exit_code = kExitWrong;
+      return;
+    }
+    std::string text = top_text(logits, flags->top);
+    if (!generated.empty()) text += fmt::format("generated {}\n", fmt::join(generated, ","));
+    print_result(text);
     context.verdict = "ok";
   });
 }

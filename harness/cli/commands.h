@@ -27,6 +27,8 @@ void add_compare(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);
+void add_info(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);

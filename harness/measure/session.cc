@@ -113,6 +113,10 @@ void Session::prefill(const CellSpec& spec, std::size_t tokens, float* logits) {
   forward(spec, tokens_.data(), tokens, LogitsFor::kLastToken, logits);
 }
 
+void Session::append(const CellSpec& spec, std::int32_t token, float* logits) {
+  forward(spec, &token, 1, LogitsFor::kLastToken, logits);
+}
+
 const NaiveTruth& Session::truth() {
   if (truth_) return *truth_;
   NaiveTruth truth;

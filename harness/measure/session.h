@@ -67,6 +67,8 @@ class Session {
   void decode(const CellSpec& spec, std::size_t tokens, float* logits);
   // Feeds them in one batch.
   void prefill(const CellSpec& spec, std::size_t tokens, float* logits);
+  // Feeds one more token after what is in the cache.
+  void append(const CellSpec& spec, std::int32_t token, float* logits);
 
   // The forced token at a position: the prompt, then a fixed sequence over the vocabulary.
   std::int32_t forced_token(std::size_t position) const;
