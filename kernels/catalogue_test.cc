@@ -42,9 +42,10 @@ TEST(Catalogue, EveryEncodingHasAScalarKernelThatNeedsNothing) {
   }
 }
 
-TEST(Catalogue, EveryTableEncodingHasAvx2AndGatherKernels) {
+TEST(Catalogue, EveryRowMajorTableEncodingHasAvx2AndGatherKernels) {
   for (const Encoding* e : built_in_catalogue().encodings) {
     if (e->table_kind == TableKind::kNone) continue;
+    if (e->row_tile > 1) continue;  // interleaved for lookups in registers
     const Kernel* avx2 = built_in_catalogue().find_kernel("avx2", e->name);
     const Kernel* gather = built_in_catalogue().find_kernel("avx512-gather", e->name);
     ASSERT_NE(avx2, nullptr) << e->name;

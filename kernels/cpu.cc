@@ -1,6 +1,8 @@
 #include "kernels/cpu.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -27,10 +29,13 @@ constexpr std::array kNames{
     Name{"avx512vbmi", kIsaAvx512vbmi},
     Name{"avx512vnni", kIsaAvx512vnni},
     Name{"gfni", kIsaGfni},
+    Name{"amx_tile", kIsaAmxTile},
+    Name{"amx_int8", kIsaAmxInt8},
 };
 
 constexpr std::uint32_t kAllAvx512 = kIsaAvx512f | kIsaAvx512bw | kIsaAvx512dq | kIsaAvx512vl |
                                      kIsaAvx512cd | kIsaAvx512vbmi | kIsaAvx512vnni;
+constexpr std::uint32_t kAllAmx = kIsaAmxTile | kIsaAmxInt8;
 constexpr std::uint32_t kAllYmm = kIsaAvx | kIsaAvx2 | kIsaFma | kIsaF16c;
 constexpr std::uint32_t kNoRegisters = kIsaBmi | kIsaBmi2 | kIsaGfni;
 
@@ -76,16 +81,31 @@ IsaSet read_cpu() {
   add(seven.ecx, 1, kIsaAvx512vbmi);
   add(seven.ecx, 8, kIsaGfni);
   add(seven.ecx, 11, kIsaAvx512vnni);
+  add(seven.edx, 24, kIsaAmxTile);
+  add(seven.edx, 25, kIsaAmxInt8);
   return {bits};
+}
+
+// Linux saves the tiles' 8 KB only of processes that asked for it; one call holds for all threads.
+bool ask_for_tiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM, Linux 5.16
+  constexpr long kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
 }
 
 IsaSet read_os() {
   constexpr std::uint64_t kYmmState = 0x6;   // XMM and YMM halves
   constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, ZMM halves, upper 16 registers
+  constexpr std::uint64_t kTileState = 0x60000;
   const std::uint64_t state = saved_register_state();
   std::uint32_t bits = kNoRegisters;
   if ((state & kYmmState) == kYmmState) bits |= kAllYmm;
   if ((state & kZmmState) == kZmmState) bits |= kAllAvx512;
+  if ((state & kTileState) == kTileState && ask_for_tiles()) bits |= kAllAmx;
   return {bits};
 }
 
@@ -112,6 +132,7 @@ IsaSet with_dependents(IsaSet set) {
   if (set.bits & kIsaAvx) set.bits |= kAllYmm;
   if (set.bits & kIsaAvx2) set.bits |= kIsaFma | kIsaAvx512f;
   if (set.bits & kIsaAvx512f) set.bits |= kAllAvx512;
+  if (set.bits & kIsaAmxTile) set.bits |= kAllAmx;
   return set;
 }
 

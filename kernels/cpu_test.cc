@@ -11,7 +11,7 @@ namespace {
 TEST(Cpu, NamesParseBack) {
   const IsaSet all{kIsaAvx | kIsaAvx2 | kIsaFma | kIsaF16c | kIsaBmi | kIsaBmi2 | kIsaAvx512f |
                    kIsaAvx512bw | kIsaAvx512dq | kIsaAvx512vl | kIsaAvx512cd | kIsaAvx512vbmi |
-                   kIsaAvx512vnni | kIsaGfni};
+                   kIsaAvx512vnni | kIsaGfni | kIsaAmxTile | kIsaAmxInt8};
   IsaSet seen;
   for (const std::string& name : isa_names(all)) {
     IsaSet one;
@@ -50,6 +50,7 @@ TEST(Cpu, DependentsGoWithWhatTheyNeed) {
   EXPECT_FALSE(contains(with_dependents({kIsaAvx2}), {kIsaAvx}));
   EXPECT_TRUE(contains(with_dependents({kIsaAvx}), {kIsaAvx2 | kIsaAvx512f | kIsaF16c}));
   EXPECT_EQ(with_dependents({kIsaAvx512vnni}), IsaSet{kIsaAvx512vnni});
+  EXPECT_EQ(with_dependents({kIsaAmxTile}), IsaSet{kIsaAmxTile | kIsaAmxInt8});
   EXPECT_EQ(with_dependents({}), IsaSet{});
 }
 

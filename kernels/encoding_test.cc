@@ -9,13 +9,16 @@
 
 #include "kernels/buffer.h"
 #include "kernels/catalogue.h"
+#include "kernels/encodings/base3_x32.h"
 #include "kernels/encodings/bit_planes.h"
 #include "kernels/encodings/byte_value.h"
 #include "kernels/encodings/pair.h"
 #include "kernels/encodings/pattern8.h"
+#include "kernels/encodings/quad.h"
 #include "kernels/encodings/quint.h"
 #include "kernels/encodings/sign_bits.h"
 #include "kernels/encodings/triple.h"
+#include "kernels/encodings/triple_x64.h"
 #include "kernels/encodings/two_bit.h"
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/packed_matrix.h"
@@ -158,6 +161,44 @@ TEST(EncodingBytes, Quint) {
   EXPECT_EQ(bytes[15], 121);
 }
 
+TEST(EncodingBytes, Quad) {
+  const auto bytes = pack_row(encoding_quad, {1, 0, -1, 1, 1, -1});
+  ASSERT_EQ(bytes.size(), 16u);
+  EXPECT_EQ(bytes[0], 2 + 1 * 3 + 0 * 9 + 2 * 27);
+  EXPECT_EQ(bytes[1], 2 + 0 * 3 + 1 * 9 + 1 * 27);  // two zeros of padding
+  EXPECT_EQ(bytes[15], 40);
+}
+
+TEST(EncodingBytes, TripleX64) {
+  std::vector<std::int8_t> trits(64 * 256, 0);
+  std::int8_t* row5 = trits.data() + 5 * 256;
+  row5[0] = 1;   // unit 0, code 0, first place
+  row5[5] = -1;  // code 1, last place
+  row5[9] = -1;  // unit 1, code 0
+  std::vector<std::uint8_t> bytes(encoding_triple_x64.tile_bytes(10));
+  ASSERT_EQ(bytes.size(), 256u);
+  encoding_triple_x64.pack_tile(trits.data(), 256, 64, 10, bytes.data());
+  const auto word = [&](std::size_t at) { return bytes[at] | bytes[at + 1] << 8; };
+  EXPECT_EQ(word(10), 14 | 4 << 5 | 13 << 10);
+  EXPECT_EQ(word(128 + 10), 12 | 13 << 5 | 13 << 10);
+  EXPECT_EQ(word(0), 13 | 13 << 5 | 13 << 10);
+}
+
+TEST(EncodingBytes, Base3X32) {
+  std::vector<std::int8_t> trits(32 * 256, 0);
+  std::int8_t* row3 = trits.data() + 3 * 256;
+  for (const int k : {0, 4, 8, 12, 16}) row3[k] = 1;  // byte 0: code 80, fifth digit 2
+  row3[17] = -1;                                      // byte 1: code 40, fifth digit 0
+  row3[20] = -1;                                      // group 1, byte 0
+  std::vector<std::uint8_t> bytes(encoding_base3_x32.tile_bytes(21));
+  ASSERT_EQ(bytes.size(), 256u);
+  encoding_base3_x32.pack_tile(trits.data(), 256, 32, 21, bytes.data());
+  EXPECT_EQ(bytes[12], 192 + 2 * 17 + 16);
+  EXPECT_EQ(bytes[13], 40);
+  EXPECT_EQ(bytes[14], 64 + 40);
+  EXPECT_EQ(bytes[128 + 12], 64 + 39);
+}
+
 TEST(EncodingBytes, Triple) {
   const auto bytes = pack_row(encoding_triple, {1, 0, -1, -1, -1, -1, 1, 1, 1, -1});
   ASSERT_EQ(bytes.size(), 32u);
@@ -248,6 +289,8 @@ class ActivationTableTest : public testing::TestWithParam<TableLayout> {};
 
 INSTANTIATE_TEST_SUITE_P(Encodings, ActivationTableTest,
                          testing::Values(TableLayout{"quint", 5, 243, 256},
+                                         TableLayout{"quad", 4, 81, 128},
+                                         TableLayout{"triple_x64", 3, 27, 32},
                                          TableLayout{"triple", 3, 27, 32},
                                          TableLayout{"pair", 2, 9, 16}),
                          [](const auto& info) { return std::string(info.param.encoding); });
@@ -255,7 +298,7 @@ INSTANTIATE_TEST_SUITE_P(Encodings, ActivationTableTest,
 TEST_P(ActivationTableTest, HoldsEverySum) {
   const TableLayout layout = GetParam();
   for (const Kernel* kernel : built_in_catalogue().kernels) {
-    if (kernel->encoding->name != std::string(layout.encoding)) continue;
+    if (test_name(kernel->encoding->name) != layout.encoding) continue;
     if (!why_not_runnable(*kernel).empty()) continue;
     const std::size_t tokens = 2;
     for (const std::size_t cols : {1, 5, 127, 256, 257, 1021}) {

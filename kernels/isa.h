@@ -29,6 +29,8 @@ enum IsaBit : std::uint32_t {
   kIsaAvx512vbmi = 1u << 11,
   kIsaAvx512vnni = 1u << 12,
   kIsaGfni = 1u << 13,
+  kIsaAmxTile = 1u << 14,
+  kIsaAmxInt8 = 1u << 15,
 };
 
 }  // namespace ryz
@@ -79,6 +81,12 @@ namespace {
 #endif
 #ifdef __GFNI__
     ryz::kIsaGfni |
+#endif
+#ifdef __AMX_TILE__
+    ryz::kIsaAmxTile |
+#endif
+#ifdef __AMX_INT8__
+    ryz::kIsaAmxInt8 |
 #endif
     0u};
 

@@ -10,7 +10,9 @@
 #include <random>
 #include <tuple>
 
+#include "kernels/cpu.h"
 #include "kernels/packed_matrix.h"
+#include "kernels/peak.h"
 #include "kernels/reference.h"
 
 namespace ryz {
@@ -91,6 +93,13 @@ void measure(benchmark::State& state, Bench& bench) {
   if (bench.kernel->encoding->known_wrong != nullptr) state.SetLabel("known wrong");
 }
 
+void measure_peak(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(vnni_peak_round());
+  state.counters["MAC/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(kVnniPeakMacs),
+      benchmark::Counter::kIsRate);
+}
+
 }  // namespace
 
 bool parse_shape(const std::string& text, ProductShape* shape) {
@@ -149,6 +158,10 @@ std::size_t run_kernel_benchmarks(const std::vector<const Kernel*>& kernels,
         measure(s, b);
       })->UseRealTime();
     }
+  }
+  // Among the others, so that a kernel's share of the peak comes from one run.
+  if (!benches.empty() && contains(usable_isa(), kVnniPeakNeeds)) {
+    benchmark::RegisterBenchmark("peak/vpdpbusd", measure_peak)->UseRealTime();
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -1,4 +1,4 @@
-// Builds the tables of `quint`, `triple` and `pair`, and the working tables of the pattern
+// Builds the tables of `quint`, `quad`, `triple` and `pair`, and the working tables of the pattern
 // encodings, from activations: plain loops of constant length, which the compiler turns into the
 // including file's own instructions.
 #pragma once
@@ -46,6 +46,22 @@ struct TripleTable {
     std::int16_t entries[32];
     sums_of_three(q, entries);
     for (int l = 0; l < 32; ++l) table[l] = entries[l];
+  }
+};
+
+struct QuadTable {
+  static constexpr std::size_t kCols = 4;
+  static constexpr std::size_t kStride = 128;
+  // Three copies of the sums of the first three, as in QuintTable: entries 0..85 are written.
+  static void fill(const std::int8_t* q, std::int16_t* table) {
+    std::int16_t entries[32];
+    sums_of_three(q, entries);
+    for (int high = 0; high < 3; ++high) {
+      const auto sum = static_cast<std::int16_t>((high - 1) * q[3]);
+      for (int l = 0; l < 32; ++l) {
+        table[27 * high + l] = static_cast<std::int16_t>(entries[l] + sum);
+      }
+    }
   }
 };
 

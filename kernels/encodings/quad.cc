@@ -1,0 +1,52 @@
+#include "kernels/encodings/quad.h"
+
+#include "kernels/encodings/trits.h"
+
+namespace ryz {
+namespace {
+
+std::size_t tile_bytes(std::size_t cols) { return quad_padded_groups(cols); }
+
+std::size_t activation_table_bytes(std::size_t cols) {
+  return quad_padded_groups(cols) * kQuadTableStride * sizeof(std::int16_t);
+}
+
+void pack_tile(const std::int8_t* trits, std::size_t /*stride*/, std::size_t /*rows*/,
+               std::size_t cols, std::uint8_t* out) {
+  // Multiplying by these bytes leaves Σ x_i·3^i ≤ 80 in byte 3; no byte reaches 256.
+  constexpr std::uint32_t kPowers = 27 | 9 << 8 | 3 << 16 | 1 << 24;
+  pack_units<kQuadCols>(trits, cols, [out](const std::int8_t* w, std::size_t u) {
+    out[u] = static_cast<std::uint8_t>(plus_one(load_word<std::uint32_t>(w)) * kPowers >> 24);
+  });
+  const std::size_t groups = (cols + kQuadCols - 1) / kQuadCols;
+  std::memset(out + groups, kQuadZero, quad_padded_groups(cols) - groups);
+}
+
+void unpack_tile(const std::uint8_t* packed, std::size_t /*rows*/, std::size_t cols,
+                 std::int8_t* trits, std::size_t /*stride*/) {
+  for (std::size_t k = 0; k < cols; ++k) {
+    trits[k] = static_cast<std::int8_t>(trit_of(packed[k / kQuadCols], k % kQuadCols));
+  }
+}
+
+}  // namespace
+
+constinit const Encoding encoding_quad{
+    .name = "quad",
+    .summary = "four weights a byte, row-major; 81 sums of four activations",
+    .bits_per_weight = 2.0,
+    .row_tile = 1,
+    .group_cols = kQuadCols,
+    .table_kind = TableKind::kActivations,
+    .output_scale = OutputScale::kNormal,
+    .exact = true,
+    .known_wrong = nullptr,
+    .tile_bytes = tile_bytes,
+    .pack_tile = pack_tile,
+    .unpack_tile = unpack_tile,
+    .shared_table_bytes = 0,
+    .prepare = nullptr,
+    .activation_table_bytes = activation_table_bytes,
+};
+
+}  // namespace ryz

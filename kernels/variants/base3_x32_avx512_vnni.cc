@@ -1,0 +1,196 @@
+// base3-x32 by vpdpbusd: vpermb turns a byte's low six bits into four two-bit fields, and fields
+// are used in place, as in two_bit_x32_avx512_vnni.cc.
+//
+// Ranges. As there, a masked dword gives at most 2^16 in magnitude; the fourth and the fifth digit
+// share the accumulator of scale 64, so a group adds at most 2^17 to it and an int32 takes 2^13
+// groups with a bit to spare.
+#include "kernels/encodings/base3_x32.h"
+#include "kernels/kernel.h"
+#include "kernels/variants/prefetch.h"
+#include "kernels/variants/simd512.h"
+
+namespace ryz {
+namespace {
+
+constexpr std::size_t kOverflowGroups = std::size_t{1} << 13;
+
+struct Bytes64 {
+  alignas(64) std::uint8_t at[64] = {};
+};
+
+// Four digits in fields of two bits, for the bytes first + 0..63.
+constexpr Bytes64 four_digits(unsigned first) {
+  Bytes64 table;
+  for (unsigned i = 0; i < 64; ++i) {
+    unsigned fields = 0;
+    for (unsigned f = 0; f < 4; ++f) fields |= base3_digit(first + i, f) << (2 * f);
+    table.at[i] = static_cast<std::uint8_t>(fields);
+  }
+  return table;
+}
+
+// The fifth digit of the bytes from kBase3Overflow up, in bits 7-6.
+constexpr Bytes64 fifth_digit() {
+  Bytes64 table;
+  for (unsigned i = 0; i < 64; ++i) {
+    table.at[i] = static_cast<std::uint8_t>(base3_digit(kBase3Overflow + i, 4) << 6);
+  }
+  return table;
+}
+
+constexpr Bytes64 kLow = four_digits(0);
+constexpr Bytes64 kOver = four_digits(kBase3Overflow);
+constexpr Bytes64 kOverFifth = fifth_digit();
+
+struct Tables {
+  __m512i low = _mm512_load_si512(kLow.at);
+  __m512i over = _mm512_load_si512(kOver.at);
+  __m512i over_fifth = _mm512_load_si512(kOverFifth.at);
+  __m512i overflow = _mm512_set1_epi8(static_cast<char>(kBase3Overflow));
+  __m512i field[4] = {_mm512_set1_epi8(0x03), _mm512_set1_epi8(0x0C), _mm512_set1_epi8(0x30),
+                      _mm512_set1_epi8(static_cast<char>(0xC0))};
+};
+
+// acc[t][f][half] += the group's fields times the activations of kT tokens, 16 rows a half.
+template <int kT, int kHalves>
+inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size_t stride,
+                      const Tables& tables, __m512i (&acc)[kT][4][kHalves]) {
+#pragma GCC unroll 2
+  for (int half = 0; half < kHalves; ++half) {
+    const __m512i c = _mm512_loadu_si512(codes + 64 * half);
+    const __mmask64 over = _mm512_cmpge_epu8_mask(c, tables.overflow);
+    __m512i four = _mm512_permutexvar_epi8(c, tables.low);
+    four = _mm512_mask_permutexvar_epi8(four, over, c, tables.over);
+    const __m512i fifth = _mm512_mask_permutexvar_epi8(c, over, c, tables.over_fifth);
+    __m512i x[5];
+#pragma GCC unroll 4
+    for (int f = 0; f < 4; ++f) x[f] = _mm512_and_si512(four, tables.field[f]);
+    x[4] = _mm512_and_si512(fifth, tables.field[3]);
+#pragma GCC unroll 4
+    for (int t = 0; t < kT; ++t) {
+      const std::int8_t* a = q + static_cast<std::size_t>(t) * stride;
+#pragma GCC unroll 5
+      for (int f = 0; f < 5; ++f) {
+        __m512i& sum = acc[t][f < 4 ? f : 3][half];
+        sum = _mm512_dpbusd_epi32(sum, x[f], broadcast_dword(a + 4 * f));
+      }
+    }
+  }
+}
+
+struct Tile {
+  const std::uint8_t* codes;
+  std::size_t groups;
+  std::uint32_t live;  // a bit a row
+  std::int32_t* out;
+  std::size_t out_stride;
+};
+
+// kT tokens × 16 · kHalves rows.
+template <int kT, int kHalves>
+inline void run(const Tile& tile, const Activations& activations, std::size_t token,
+                const Tables& tables) {
+  const std::uint8_t* codes = tile.codes;
+  const std::int8_t* q = activations.q + token * activations.stride;
+  __m512i total[kT][kHalves];
+#pragma GCC unroll 4
+  for (int t = 0; t < kT; ++t) {
+#pragma GCC unroll 2
+    for (int half = 0; half < kHalves; ++half) total[t][half] = _mm512_setzero_si512();
+  }
+  std::size_t whole = tile.groups - 1;
+  bool more = true;
+  while (more) {
+    const std::size_t n = whole < kOverflowGroups ? whole : kOverflowGroups;
+    __m512i acc[kT][4][kHalves];
+#pragma GCC unroll 4
+    for (int t = 0; t < kT; ++t) {
+#pragma GCC unroll 4
+      for (int f = 0; f < 4; ++f) {
+#pragma GCC unroll 2
+        for (int half = 0; half < kHalves; ++half) acc[t][f][half] = _mm512_setzero_si512();
+      }
+    }
+    for (std::size_t g = 0; g < n; ++g) {
+      if constexpr (kT == 1) {
+        prefetch_stream(codes);
+        prefetch_stream(codes + 64);
+      }
+      add_group<kT, kHalves>(codes, q, activations.stride, tables, acc);
+      codes += kBase3X32GroupBytes;
+      q += kBase3X32GroupCols;
+    }
+    whole -= n;
+    if (whole == 0) {
+      Base3Columns last[kT];
+      for (std::size_t t = 0; t < kT; ++t) {
+        last[t] = base3_last_columns(activations.q + (token + t) * activations.stride,
+                                     (tile.groups - 1) * kBase3X32GroupCols, activations.cols);
+      }
+      add_group<kT, kHalves>(codes, last[0].q, sizeof last[0], tables, acc);
+      more = false;
+    }
+#pragma GCC unroll 4
+    for (int t = 0; t < kT; ++t) {
+#pragma GCC unroll 2
+      for (int half = 0; half < kHalves; ++half) {
+        __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 4
+        for (int f = 3; f >= 0; --f) {
+          sum = _mm512_add_epi32(_mm512_srai_epi32(sum, 2), acc[t][f][half]);
+        }
+        total[t][half] = _mm512_add_epi32(total[t][half], sum);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int t = 0; t < kT; ++t) {
+    const std::size_t i = token + static_cast<std::size_t>(t);
+    const __m512i minus = _mm512_set1_epi32(activations.sums[i]);
+#pragma GCC unroll 2
+    for (int half = 0; half < kHalves; ++half) {
+      const auto live = static_cast<__mmask16>(tile.live >> (16 * half));
+      if (live == 0) continue;
+      _mm512_mask_storeu_epi32(tile.out + i * tile.out_stride + 16 * half, live,
+                               _mm512_sub_epi32(total[t][half], minus));
+    }
+  }
+}
+
+void multiply(const PackedView& weights, const Activations& activations, const void* /*table*/,
+              RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
+  tally_call(kCompiledIsa);
+  const Tables tables;
+  for (std::size_t first = rows.begin; first < rows.end; first += kBase3X32Rows) {
+    const std::size_t left = rows.end - first;
+    const Tile tile{
+        .codes = weights.data + first / kBase3X32Rows * weights.tile_bytes,
+        .groups = weights.tile_bytes / kBase3X32GroupBytes,
+        .live = left < kBase3X32Rows ? (std::uint32_t{1} << left) - 1 : ~std::uint32_t{0},
+        .out = out + (first - rows.begin),
+        .out_stride = out_stride,
+    };
+    const Tile upper{tile.codes + 64, tile.groups, tile.live >> 16, tile.out + 16, out_stride};
+    std::size_t t = 0;
+    // Four tokens' sums of 32 rows would not fit the registers.
+    for (; t + 4 <= activations.tokens; t += 4) {
+      run<4, 1>(tile, activations, t, tables);
+      if (upper.live != 0) run<4, 1>(upper, activations, t, tables);
+    }
+    for (; t < activations.tokens; ++t) run<1, 2>(tile, activations, t, tables);
+  }
+}
+
+}  // namespace
+
+extern const Kernel kernel_base3_x32_avx512_vnni;
+constinit const Kernel kernel_base3_x32_avx512_vnni{
+    .name = "avx512-vnni",
+    .encoding = &encoding_base3_x32,
+    .needs = kCompiledIsa,
+    .table_bytes = nullptr,
+    .build = nullptr,
+    .multiply = multiply,
+};
+
+}  // namespace ryz
