@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -21,6 +22,7 @@ struct Blocker {
   const char* verdict;
   const char* title;
   int before, after;  // stages of the ladder
+  bool one_run;       // `diagnose` measures both in the same rounds
   const char* cause;
   const char* repair;
   const char* take_back;
@@ -28,20 +30,20 @@ struct Blocker {
 
 // The engine's three suspected blockers, in the order they were to be repaired.
 constexpr Blocker kBlockers[] = {
-    {"simd", "SIMD inactive", 1, 2,
+    {"simd", "SIMD inactive", 1, 2, true,
      "The flag of the AVX-512 gather path was never set, so every product went to scalar code "
      "although SIMD was requested.",
      "The kernel that is requested is the one that is called; kernels tally their own calls, so "
      "that a silent fallback shows.",
      "`ryz-lab --without avx512f diagnose ...` takes the instruction set away from every kernel; "
      "`--kernel scalar` asks for scalar code outright."},
-    {"encoding", "Encoding wrong", 2, 3,
+    {"encoding", "Encoding wrong", 2, 3, false,
      "Row tables were built as if activations were +-1 (one sign bit each), while they are int8.",
      "The tables are looked up once for each of the eight bits of the activations and summed with "
      "their weights (`bit-planes`): equal to the naive product bit for bit.",
      "`--encoding sign-bits` brings the old tables back: such cells are marked wrong and have no "
      "speed."},
-    {"threading", "Threads contending", 3, 4,
+    {"threading", "Threads contending", 3, 4, true,
      "`schedule(dynamic, 1)` on rows, a lock-guarded scratch pool, outputs that share cache lines, "
      "a parallel region for each product, threads that are not pinned.",
      "Static blocks, a scratch arena for each thread, aligned outputs, one region a token, pinned "
@@ -105,8 +107,8 @@ class FixLog {
     return text;
   }
 
-  // Rounds mean the same moment only within one run of the ladder, and in one run no two samples
-  // have the same place.
+  // Rounds mean the same moment only within one run, and there no two samples have the same place:
+  // a report whose stages were measured otherwise is noticed.
   static bool one_run(const std::vector<Sample>& a, const std::vector<Sample>& b) {
     std::set<std::pair<unsigned, unsigned>> places;
     for (const Sample& s : a) places.insert({s.round, s.order});
@@ -115,14 +117,14 @@ class FixLog {
     });
   }
 
-  std::string change(const LadderStage* before, const LadderStage* after) const {
+  std::string change(const LadderStage* before, const LadderStage* after, bool paired) const {
     if (before == nullptr || after == nullptr || !before->tok_per_s || !after->tok_per_s ||
         !(*before->tok_per_s > 0.0)) {
       return "-";
     }
     const Cell* from = find_cell(report_, before->cell_id);
     const Cell* to = find_cell(report_, after->cell_id);
-    if (from != nullptr && to != nullptr && one_run(from->samples, to->samples)) {
+    if (paired && from != nullptr && to != nullptr && one_run(from->samples, to->samples)) {
       const Ratio r = paired_ratio(to->samples, from->samples, kSeed);
       if (r.n > 1) {
         return fmt::format("{:.2f}x [{:.2f}, {:.2f}], paired over {} rounds", r.ratio, r.lo, r.hi,
@@ -156,7 +158,9 @@ class FixLog {
       for (const Evidence& e : v.evidence) {
         text_ += "  - " + markdown_text(e.fact);
         if (e.value) {
-          text_ += ": " + number_text(*e.value);
+          // Counts as they are, measurements in four digits.
+          text_ += *e.value == std::floor(*e.value) ? fmt::format(": {:.0f}", *e.value)
+                                                    : ": " + number_text(*e.value);
           if (!e.unit.empty() && e.unit != "ratio") text_ += " " + markdown_text(e.unit);
         }
         text_ += "\n";
@@ -192,7 +196,7 @@ class FixLog {
       const LadderStage* to = find(b.after, t);
       if (from == nullptr && to == nullptr) continue;
       table.row(
-          {std::to_string(t), speed(from), speed(to), change(from, to),
+          {std::to_string(t), speed(from), speed(to), change(from, to, b.one_run),
            from ? error_text(from->error.logits) : "-", to ? error_text(to->error.logits) : "-",
            to && to->promised_tok_per_s ? fmt::format("{:.4g}", *to->promised_tok_per_s) : "-"});
     }
@@ -232,7 +236,7 @@ class FixLog {
     text_ +=
         fmt::format("{}: {} tok/s with {} thread{}, against {} for all three repairs ({}).\n\n",
                     markdown_text(last->title), speed(last), last->threads,
-                    last->threads == 1 ? "" : "s", speed(repaired), change(repaired, last));
+                    last->threads == 1 ? "" : "s", speed(repaired), change(repaired, last, false));
     for (const Gate& g : report_.gates) text_ += "- gate " + markdown_text(gate_line(g)) + "\n";
     if (!report_.gates.empty()) text_ += "\n";
   }

@@ -52,9 +52,13 @@ function axis(title, more) {
   return {title: {display: true, text: title, color: css("--soft")}, ticks: {color: css("--soft")},
           grid: {color: css("--grid")}, ...more};
 }
-// Few round numbers on a logarithmic axis.
+// Few round numbers on a logarithmic axis; all of a decade's where there is hardly one.
 const logTicks = () => ({color: css("--soft"), maxRotation: 0, autoSkip: true,
-  callback(value) { const lead = value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9)); return [1, 2, 5].some(d => Math.abs(lead - d) < 1e-6) ? String(+value.toPrecision(3)) : ""; }});
+  callback(value) {
+    const lead = value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9));
+    const wanted = this.max / this.min < 12 ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
+    return wanted.some(d => Math.abs(lead - d) < 1e-6) ? String(+value.toPrecision(3)) : "";
+  }});
 
 // `build` gives Chart.js' configuration, or null where there is nothing to draw.
 function makeChart(name, label, build, tall) {

@@ -25,15 +25,19 @@ function answers() {
   const node = section("summary", "In short", null,
     el("dl", {class: "answers"}, report.answers.map(a => [
       el("dt", {}, a.question),
-      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, a.answer)]).flat()));
+      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, a.answer.replace(/\+-/g, "\u00b1"))]).flat()));
   if (!report.complete) node.append(el("p", {class: "note bad"}, "The run was cut short: cells may be missing, and no gate was judged on all of them."));
   for (const w of report.warnings) node.append(el("p", {class: "note"}, "Warning: " + w));
 }
 
-function evidenceItem(e) {
-  const known = e.unit && e.unit !== "ratio" ? " " + e.unit : "";
-  return el("li", {}, e.fact, e.value === null ? null : [": ", el("strong", {}, num(e.value) + known)],
-            e.cells.length ? el("div", {class: "cells"}, e.cells.map((c, i) => [i ? ", " : "", idLink(c)]).flat()) : null);
+const cellList = list => el("div", {class: "cells"}, list.map((c, i) => [i ? ", " : "", idLink(c)]).flat());
+// A cell is named once, under the last of the facts in a row that come from it.
+function evidenceItem(e, at, all) {
+  const unit = e.unit && e.unit !== "ratio" ? " " + e.unit : "";
+  const following = all[at + 1];
+  const named = e.cells.length && !(following && following.cells.join() === e.cells.join());
+  const value = e.value === null ? null : Number.isInteger(e.value) ? String(e.value) : num(e.value);
+  return el("li", {}, e.fact, value === null ? null : [": ", el("strong", {}, value + unit)], named ? cellList(e.cells) : null);
 }
 const QUESTION = {simd: "SIMD: is the fast code really running?", encoding: "Encoding: are the numbers right?",
                   threading: "Threading: does the schedule cost speed?"};
@@ -61,7 +65,7 @@ function verdicts() {
         {title: "state", value: g => g.state, show: g => stateTag(g.state)},
         {title: "measured", num: true, value: g => g.measured, show: g => g.measured === null ? "not measured" : num(g.measured)},
         {title: "threshold", num: true, value: g => g.threshold, show: g => num(g.threshold)},
-        {title: "cell or reason", value: g => g.cell || g.reason, show: g => g.cell ? idLink(g.cell) : g.reason},
+        {title: "cell or reason", value: g => g.cell || g.reason, kind: "breaks", show: g => g.cell ? idLink(g.cell) : g.reason},
       ]}));
   }
 }
@@ -101,14 +105,19 @@ function comparisonSection() {
       rowClass: r => (r.gated ? "" : "dim"),
       columns: [
         {title: "state", value: r => r.rank, show: r => tag(r.state, CHANGE[r.state])},
-        {title: "cell", value: r => r.id, show: r => idLink(r.id), id: true},
+        {title: "cell", value: r => r.id, show: r => idLink(r.id), kind: "breaks"},
         {title: "base tok/s", num: true, value: r => r.baseSpeed, show: r => r.baseSpeed === null ? r.baseStatus : num(r.baseSpeed)},
         {title: "new tok/s", num: true, value: r => r.freshSpeed, show: r => r.freshSpeed === null ? r.freshStatus : num(r.freshSpeed)},
         {title: "change", num: true, value: r => r.change, show: r => signed(r.change)},
-        {title: "95 % interval", value: r => r.lo, show: r => r.lo === null ? "-" : `${signed(r.lo)} to ${signed(r.hi)}`},
+        {title: "95 % interval", kind: "interval", value: r => r.lo, show: r => r.lo === null ? "-" : `${signed(r.lo)} to ${signed(r.hi)}`},
         {title: "why", value: r => r.reason, show: r => r.reason + (r.gated ? "" : ", not gated") + (r.detail ? ": " + r.detail : ""), wide: true},
       ]}));
   chart.draw();
+}
+
+function cut(text) {
+  const most = innerWidth < 640 ? 20 : 52;
+  return text.length > most ? text.slice(0, most - 1) + "\u2026" : text;
 }
 
 // ---- ladder and faults -----------------------------------------------------------------------
@@ -118,8 +127,6 @@ function ladder() {
   const threads = distinct(report.ladder.map(s => s.threads)).sort((a, b) => a - b);
   const at = (stage, t) => report.ladder.find(s => s.stage === stage && s.threads === t);
   const any = stage => report.ladder.find(s => s.stage === stage);
-  const narrow = () => innerWidth < 640;
-  const cut = text => { const most = narrow() ? 20 : 52; return text.length > most ? text.slice(0, most - 1) + "\u2026" : text; };
   const chart = makeChart("ladder", "Tokens per second by ladder stage, measured and promised; the table below has the numbers", () => ({
     type: "bar",
     data: {
@@ -154,7 +161,7 @@ function ladder() {
         {title: "stage", value: s => s.title, wide: true},
         {title: "threads", num: true, value: s => s.threads},
         {title: "tok/s", num: true, value: s => s.speed, show: s => s.speed === null ? "not measured" : num(s.speed)},
-        {title: "95 % interval", value: s => s.lo, show: s => s.lo === null || s.hi === null ? "-" : `${num(s.lo)} to ${num(s.hi)}`},
+        {title: "95 % interval", kind: "interval", value: s => s.lo, show: s => s.lo === null || s.hi === null ? "-" : `${num(s.lo)} to ${num(s.hi)}`},
         {title: "promised", num: true, value: s => s.promised, show: s => s.promised === null ? "-" : String(s.promised)},
         {title: "error of logits", num: true, value: s => s.logits, show: s => errorText(s.logits)},
         {title: "status", value: s => s.status, show: s => stateTag(s.status)},
@@ -167,12 +174,15 @@ function ladder() {
 function faults() {
   if (!report.faults.length) return;
   const list = report.faults.filter(f => f.slowdown !== null);
+  const ends = list.flatMap(f => [f.slowdown, f.lo === null ? f.slowdown : f.lo]);
+  const least = Math.floor(10 * Math.min(1, ...ends) - 0.5) / 10;
   const chart = makeChart("faults", "Slowdown of each scheduling fault with its interval; 1 is no cost", () => list.length === 0 ? null : ({
     type: "bar",
     data: {labels: list.map(f => f.fault), datasets: [{label: "slowdown (1 = costs nothing)", data: list.map(f => f.slowdown),
       base: 1, intervals: list.map(f => f.lo === null || f.hi === null ? null : [f.lo, f.hi]),
       backgroundColor: list.map(f => (f.lo !== null && f.lo > 1 ? color(1, .85) : color(7, .5))), barPercentage: .6}]},
-    options: {indexAxis: "y", scales: {x: axis("times slower with the fault"), y: {...axis(""), ticks: {color: css("--ink")}}},
+    options: {indexAxis: "y", scales: {x: {...axis("times slower with the fault"), min: least},
+      y: {...axis(""), ticks: {color: css("--ink"), callback(i) { return cut(this.getLabelForValue(i)); }}}},
               plugins: {legend: {display: false}}}}));
   section("faults", "What each scheduling fault costs alone", "One fault at a time put on the ladder's last stage, paired by round. Orange: the interval lies above 1, so the fault does cost speed here; grey: it cannot be told from nothing.",
     chart.node,
@@ -183,9 +193,9 @@ function faults() {
         {title: "threads", num: true, value: f => f.threads},
         {title: "tok/s with it", num: true, value: f => f.speed, show: f => num(f.speed)},
         {title: "slowdown", num: true, value: f => f.slowdown, show: f => f.slowdown === null ? "-" : num(f.slowdown) + "\u00d7"},
-        {title: "95 % interval", value: f => f.lo, show: f => f.lo === null || f.hi === null ? "-" : `${num(f.lo)} to ${num(f.hi)}`},
+        {title: "95 % interval", kind: "interval", value: f => f.lo, show: f => f.lo === null || f.hi === null ? "-" : `${num(f.lo)} to ${num(f.hi)}`},
         {title: "status", value: f => f.status, show: f => el("span", {}, stateTag(f.status), f.reason ? " " + f.reason : "")},
-        {title: "cell", value: f => f.cell, show: f => idLink(f.cell), id: true},
+        {title: "cell", value: f => f.cell, show: f => idLink(f.cell), kind: "breaks"},
       ]}));
   chart.draw();
 }

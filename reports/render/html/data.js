@@ -154,6 +154,8 @@ function select(label, options, onchange, chosen) {
   return el("label", {}, label, node);
 }
 const sections = [];
+const SHORT = {summary: "Summary", compare: "Comparison", faults: "Faults", scaling: "Scaling", heat: "Grain", ladder: "Ladder",
+               samples: "Samples", cells: "Cells", encodings: "Encodings", machine: "Machine"};
 function section(id, title, how, ...content) {
   const node = el("section", {id, "aria-labelledby": id + "-h"}, el("h2", {id: id + "-h"}, title),
                   how ? el("p", {class: "how"}, how) : null, content);

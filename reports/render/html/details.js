@@ -33,10 +33,11 @@ function cellTable() {
   const find = el("input", {type: "search", placeholder: "e.g. quint t2 decode", "aria-label": "find cells", size: "26",
     oninput() { words = find.value.toLowerCase().split(/\s+/).filter(Boolean); tables.cells.refresh(); }});
   const node = makeTable("cells", {
-    rows: cells, label: "cells", sort: {column: 6, down: true},
+    rows: cells, label: "cells", sort: {column: 7, down: true},
     keep: c => (status === "" || c.status === status) && words.every(w => c.search.includes(w)),
     rowClass: c => [c.status === "wrong" || c.status === "failed" ? "wrong" : c.status === "skipped" ? "dim" : "", c === picked ? "picked" : ""].join(" ").trim(),
     columns: [
+      {title: "more", value: c => c.id, show: c => el("button", {type: "button", "aria-label": "details of " + c.id, onclick: () => { showCell(c); tables.cells.goTo(c); detail.scrollIntoView({block: "nearest"}); }}, "show")},
       {title: "phase", value: c => c.phase},
       {title: "kernel", value: c => c.kernel, id: true},
       {title: "encoding", value: c => c.encoding, id: true},
@@ -44,12 +45,11 @@ function cellTable() {
       {title: "threads", num: true, value: c => c.threads},
       {title: "status", value: c => c.status, show: c => el("span", {title: c.reason}, stateTag(c.status))},
       {title: "tok/s", num: true, value: c => c.speed ? c.speed.median : null, show: c => c.speed ? num(c.speed.median) : "-"},
-      {title: "\u00b1", num: true, value: c => c.speed ? halfWidth(c.speed) : null, show: c => c.speed ? (halfWidth(c.speed) === null ? "n=1" : percent(halfWidth(c.speed))) : "-", hint: "half-width of the 95 % interval"},
+      {title: "\u00b1", kind: "minor", num: true, value: c => c.speed ? halfWidth(c.speed) : null, show: c => c.speed ? (halfWidth(c.speed) === null ? "n=1" : percent(halfWidth(c.speed))) : "-", hint: "half-width of the 95 % interval"},
       {title: "error", num: true, value: c => c.error.worst, show: c => errorText(c.error.worst), hint: "of the worst product"},
-      {title: "speed-up", num: true, value: c => c.speedup, show: c => c.speedup === null ? "-" : num(c.speedup) + "\u00d7"},
-      {title: "GB/s", num: true, value: c => c.roof ? c.roof.gbPerS : null, show: c => c.roof ? num(c.roof.gbPerS) : "-"},
-      {title: "of roof", num: true, value: c => c.roof ? c.roof.ratio : null, show: c => percent(c.roof ? c.roof.ratio : null)},
-      {title: "details", value: c => c.id, show: c => el("button", {type: "button", "aria-label": "details of " + c.id, onclick: () => { showCell(c); tables.cells.goTo(c); detail.scrollIntoView({block: "nearest"}); }}, "show")},
+      {title: "speed-up", kind: "minor", num: true, value: c => c.speedup, show: c => c.speedup === null ? "-" : num(c.speedup) + "\u00d7"},
+      {title: "GB/s", kind: "minor", num: true, value: c => c.roof ? c.roof.gbPerS : null, show: c => c.roof ? num(c.roof.gbPerS) : "-"},
+      {title: "of roof", kind: "minor", num: true, value: c => c.roof ? c.roof.ratio : null, show: c => percent(c.roof ? c.roof.ratio : null)},
     ]});
   section("cells", "Every cell", "A cell is one combination of kernel, encoding, schedule and threads in one phase. Sort by any column; `show` has what was called, the samples and the command that measures the cell again.",
     el("div", {class: "controls noprint"}, el("label", {}, "find", find),

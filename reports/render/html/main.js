@@ -22,7 +22,7 @@ samples();
 cellTable();
 catalogue();
 machine();
-document.getElementById("nav").append(...sections.map(s => el("a", {href: "#" + s.id}, s.title.split(":")[0])));
+document.getElementById("nav").append(...sections.map(s => el("a", {href: "#" + s.id}, SHORT[s.id] || s.title)));
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(document.documentElement.dataset.theme));
 // Labels are cut to the width, so a phone turned on its side gets longer ones.

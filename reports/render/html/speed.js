@@ -2,6 +2,8 @@
 
 const heightOf = curve => Math.max(0, ...curve.points.filter(p => p.state === "measured" && p.speed !== null).map(p => p.speed));
 
+const measuredOf = curve => curve.points.filter(p => p.state === "measured").length;
+
 function curveName(c) {
   const cell = c.points.map(p => p.cell).find(Boolean);
   const axes = cell ? cell.axes.replace(/@model=.*/, "") : "";
@@ -23,7 +25,8 @@ function scaling() {
   if (!usable.length) return;
   const groups = by(usable, c => `${c.phase} on ${modelName(c.model)}`);
   // The full model first: it is what the verdicts are about.
-  const first = [...usable].sort((a, b) => (b.phase === "decode") - (a.phase === "decode") || !!b.model - !!a.model || heightOf(b) - heightOf(a))[0];
+  const first = [...usable].sort((a, b) => (b.phase === "decode") - (a.phase === "decode") ||
+    !!b.model - !!a.model || measuredOf(b) - measuredOf(a) || heightOf(b) - heightOf(a))[0];
   let chosen = first;
   const chart = makeChart("scaling", "Tokens per second by threads; the table below has the numbers", () => {
     const p = chosen.points;
@@ -144,10 +147,10 @@ function roofline() {
 
 // ---- encodings -------------------------------------------------------------------------------
 function encodings() {
-  const seen = distinct([...report.catalogue.map(e => e.encoding), ...cells.map(c => c.encoding)]);
-  if (!seen.length) return;
   const models = distinct(cells.map(c => c.model));
   const main = models.includes("") ? "" : models[0];
+  const seen = distinct([...report.catalogue.map(e => e.encoding), ...cells.filter(c => c.model === main).map(c => c.encoding)]);
+  if (!seen.length) return;
   const rows = seen.map(name => {
     const entry = report.catalogue.find(e => e.encoding === name);
     const mine = cells.filter(c => c.encoding === name && c.model === main);
@@ -158,13 +161,15 @@ function encodings() {
             tables: entry ? entry.tableBytes : null, bits: entry ? entry.bits : null, weights: weights || null,
             wrong: (entry && entry.knownWrong) || "", any: mine.length};
   });
-  const shown = rows.filter(r => r.decode && r.bits !== null);
-  const chart = makeChart("encodings", "Fastest decode of each encoding against bits a weight; the table below has the numbers", () => shown.length === 0 ? null : ({
-    type: "scatter",
-    data: {datasets: shown.map((r, i) => ({label: r.name, data: [{x: r.bits, y: r.decode.speed.median}], intervals: [[r.decode.speed.lo, r.decode.speed.hi]], intervalColor: color(i),
-      backgroundColor: color(i, .8), borderColor: color(i), pointStyle: ["circle", "triangle", "rect", "rectRot"][i % 4], radius: 7, hoverRadius: 9}))},
-    options: {scales: {x: {...axis("bits a weight"), min: 0}, y: {...axis("decode tok/s (logarithmic)"), type: "logarithmic", ticks: logTicks()}},
-              plugins: {tooltip: {callbacks: {label: item => `${item.dataset.label}: ${num(item.parsed.y)} tok/s, ${num(item.parsed.x)} bits a weight`}}}}}));
+  const order = [...rows].sort((a, b) => (b.decode ? b.decode.speed.median : 0) - (a.decode ? a.decode.speed.median : 0));
+  const bars = (phase, i) => ({label: phase, data: order.map(r => (r[phase] ? r[phase].speed.median : null)), pointStyle: "rect",
+    intervals: order.map(r => (r[phase] ? [r[phase].speed.lo, r[phase].speed.hi] : null)), backgroundColor: color(i, .85)});
+  const label = r => `${r.name}, ${r.bits === null ? "?" : r.bits.toFixed(2)} bits` + (r.worst ? `, off by ${errorText(r.worst)}` : "");
+  const chart = makeChart("encodings", "Fastest cell of each encoding by phase; the table has the numbers", () => order.some(r => r.decode || r.prefill) ? ({
+    type: "bar",
+    data: {labels: order.map(label), datasets: [bars("decode", 0), bars("prefill", 5)].filter(d => d.data.some(v => v !== null))},
+    options: {indexAxis: "y", scales: {x: {...axis("tok/s of the fastest cell (logarithmic); no bar: wrong or not run"), type: "logarithmic", ticks: logTicks()},
+                                       y: {...axis(""), ticks: {color: css("--ink"), autoSkip: false, callback(i) { return cut(this.getLabelForValue(i)); }}}}}}) : null, true);
   section("encodings", "Encodings: error against speed and bytes", `Error is that of the worst matrix product and of the logits against the naive product (0: equal bit for bit; about 141 % of the logits: unrelated). An encoding that is wrong has no speed. Speeds are the fastest cell on ${modelName(main)}.`,
     makeTable("encodings", {rows, label: "encodings", page: 100, rowClass: r => (r.wrong ? "wrong" : ""), columns: [
       {title: "encoding", value: r => r.name, id: true},
@@ -198,17 +203,21 @@ function samples() {
     const most = Math.max(1, ...all.map(p => p.s.order)) + 1;
     const step = Math.max(1, Math.ceil(all.length / MOST_POINTS));
     const points = all.filter((_, i) => i % step === 0).map(p => ({x: p.s.round + p.s.order / most, y: p.y, cell: p.cell, rate: p.s.rate}));
-    const rounds = [...by(all, p => p.s.round)].map(([round, of]) => ({round, m: median(of.map(p => p.y)), last: round + (most - 1) / most}));
+    // Drift: the geometric mean over windows of the run. (The median of a window is 0 nearly
+    // always: with few rounds every third sample is its cell's median.)
+    const windows = [...by(all, p => Math.floor((p.s.round + p.s.order / most) * 8))].map(([w, of]) => ({
+      x: (w + 0.5) / 8, y: 100 * (Math.exp(of.reduce((sum, p) => sum + Math.log(p.s.rate / p.cell.speed.median), 0) / of.length) - 1)}))
+      .sort((a, b) => a.x - b.x);
     const spread = median(all.map(p => Math.abs(p.y)));
     note.textContent = `${all.length} samples${step > 1 ? `, every ${step}th drawn` : ""}; half of them lie within \u00b1${spread.toFixed(1)} % of their cell's median.`;
     return {type: "scatter", data: {datasets: [
       {label: "a sample", data: points, backgroundColor: color(0, .35), borderColor: color(0, .6), radius: 2.5},
-      {label: "median of the round", type: "line", data: rounds.sort((a, b) => a.round - b.round).flatMap(r => [{x: r.round, y: r.m}, {x: r.last, y: r.m}]),
+      {label: "mean of an eighth of a round", type: "line", data: windows,
        borderColor: color(1), backgroundColor: color(1), borderWidth: 3, pointRadius: 0, pointStyle: "line"}]},
       options: {scales: {x: axis("round"), y: axis("% from the cell's median")},
-                plugins: {tooltip: {callbacks: {label: item => item.raw.cell ? `${item.raw.cell.id}: ${num(item.raw.rate)} tok/s, ${item.parsed.y.toFixed(1)} %` : "median of the round"}}}}};
+                plugins: {tooltip: {callbacks: {label: item => item.raw.cell ? `${item.raw.cell.id}: ${num(item.raw.rate)} tok/s, ${item.parsed.y.toFixed(1)} %` : `mean: ${item.parsed.y.toFixed(1)} %`}}}}};
   });
-  section("samples", "Samples over time", "Every timed sample against its own cell's median. A quiet machine gives a narrow band around 0; a round whose line lies low was disturbed, and a slope is drift.",
+  section("samples", "Samples over time", "Every timed sample against its own cell's median. A quiet machine gives a narrow band around 0; where the line leaves 0, something else slowed or sped up everything that ran then.",
     names.length > 1 ? el("div", {class: "controls noprint"}, select("cells of", names.map(n => ({value: n, text: n})), v => { chosen = v; chart.draw(); }, chosen)) : null,
     chart.node, note);
   chart.draw();

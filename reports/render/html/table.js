@@ -3,7 +3,7 @@
 const PAGE = 50;
 const tables = {};
 
-// columns: {title, value: row => number|string|null, show: row => node|string, num, id, wide, hint}
+// columns: {title, value: row => number|string|null, show: row => node|string, num, id, wide, kind, hint}
 function makeTable(name, options) {
   const columns = options.columns;
   let rows = options.rows;
@@ -12,7 +12,8 @@ function makeTable(name, options) {
   let shown = rows;
   let perPage = options.page || PAGE;
   const body = el("tbody");
-  const heads = columns.map((c, i) => el("th", {class: c.num ? "num" : "", scope: "col", "aria-sort": "none", title: c.hint},
+  const kinds = columns.map(c => [c.num ? "num" : "", c.id ? "id" : "", c.wide ? "wide" : "", c.kind || ""].join(" ").trim());
+  const heads = columns.map((c, i) => el("th", {class: kinds[i], scope: "col", "aria-sort": "none", title: c.hint},
     el("button", {type: "button", onclick: () => sortBy(i)}, c.title)));
   const pager = el("div", {class: "pager noprint"});
   const status = el("span", {role: "status"});
@@ -45,23 +46,23 @@ function makeTable(name, options) {
     const pages = Math.max(1, Math.ceil(shown.length / perPage));
     page = Math.min(Math.max(0, page), pages - 1);
     body.replaceChildren(...shown.slice(page * perPage, (page + 1) * perPage).map(row => {
-      const tr = el("tr", {class: options.rowClass ? options.rowClass(row) : ""}, columns.map(c => {
+      const tr = el("tr", {class: options.rowClass ? options.rowClass(row) : ""}, columns.map((c, i) => {
         const value = c.show ? c.show(row) : c.value(row);
-        return el("td", {class: [c.num ? "num" : "", c.id ? "id" : "", c.wide ? "wide" : ""].join(" ").trim()},
-                  value === null || value === undefined ? "-" : value);
+        // One node a cell: on a phone it stands beside its title.
+        return el("td", {class: kinds[i], "data-title": c.title}, value === null || value === undefined || value === "" ? "-" : value);
       }));
       return tr;
     }));
     heads.forEach((h, i) => h.setAttribute("aria-sort", !order || order.column !== i ? "none" : order.down ? "descending" : "ascending"));
     previous.disabled = page === 0;
     following.disabled = page === pages - 1;
-    status.textContent = shown.length === 0 ? "no rows" : pages === 1 ? `${shown.length} rows` :
+    status.textContent = shown.length === 0 ? "no rows" : pages === 1 ? `${shown.length} row${shown.length === 1 ? "" : "s"}` :
       `rows ${page * perPage + 1} to ${Math.min(shown.length, (page + 1) * perPage)} of ${shown.length}`;
     pager.hidden = rows.length <= perPage && !options.keep;
   }
   const table = el("table", {}, options.caption ? el("caption", {}, options.caption) : null,
                    el("thead", {}, el("tr", {}, heads)), body);
-  const scroll = el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": options.label || options.caption || name}, table);
+  const scroll = el("div", {class: options.keep ? "scroll" : "scroll stack", tabindex: "0", role: "region", "aria-label": options.label || options.caption || name}, table);
   const api = {
     node: el("div", {id: "table-" + name}, scroll, pager),
     refresh() { page = 0; arrange(); draw(); },
