@@ -75,9 +75,10 @@ Answer is_it_right(const Report& report, const Cell* cell) {
   }
   if (known > 0) {
     a.answer += fmt::format(
-        " {} cell{} use encodings that are kept although they are known to be wrong ({}); they "
-        "count for nothing.",
-        known, known == 1 ? "" : "s", fmt::join(encodings, ", "));
+        " {} cell{} of encodings that are kept although they are known to be wrong ({}) count{} "
+        "for "
+        "nothing.",
+        known, known == 1 ? "" : "s", fmt::join(encodings, ", "), known == 1 ? "s" : "");
   }
   return a;
 }

@@ -72,10 +72,10 @@ function verdicts() {
 
 // ---- two reports -----------------------------------------------------------------------------
 const CHANGE = {INVALID: "bad", REGRESSED: "bad", MISSING: "bad", UNCLEAR: "doubt", IMPROVED: "good", ADDED: "plain", SAME: "plain"};
-function differences(title, list) {
+function differences(title, list, decides) {
   if (!list.length) return null;
   return el("div", {}, el("h3", {}, title), el("ul", {class: "evidence"}, list.map(d => el("li", {},
-    el("strong", {}, d.key), `: ${d.base || "(none)"} \u2192 ${d.fresh || "(none)"}`, d.allowed ? " (allowed)" : ""))));
+    el("strong", {}, d.key), `: ${d.base || "(none)"} \u2192 ${d.fresh || "(none)"}`, decides && d.allowed ? " (allowed)" : ""))));
 }
 function comparisonSection() {
   if (!comparison) return;
@@ -98,7 +98,7 @@ function comparisonSection() {
     facts([["base", side(c.base)], ["this report", side(c.fresh)]]),
     c.comparable ? null : el("p", {class: "note bad"}, "The reports are not comparable: a fact that decides speed differs. No speed of the one says anything about the other."),
     c.warnings.map(w => el("p", {class: "note"}, w)),
-    differences("Differs, and decides speed", c.hard), differences("Differs, and may explain a change", c.soft),
+    differences("Differs, and decides speed", c.hard, true), differences("Differs, and may explain a change", c.soft),
     chart.node,
     makeTable("compare", {
       rows: c.rows, label: "cells of both reports",
@@ -180,11 +180,11 @@ function faults() {
     type: "bar",
     data: {labels: list.map(f => f.fault), datasets: [{label: "slowdown (1 = costs nothing)", data: list.map(f => f.slowdown),
       base: 1, intervals: list.map(f => f.lo === null || f.hi === null ? null : [f.lo, f.hi]),
-      backgroundColor: list.map(f => (f.lo !== null && f.lo > 1 ? color(1, .85) : color(7, .5))), barPercentage: .6}]},
+      backgroundColor: list.map(f => (f.lo !== null && f.lo > 1 ? color(1, .85) : f.hi !== null && f.hi < 1 ? color(2, .85) : color(7, .5))), barPercentage: .6}]},
     options: {indexAxis: "y", scales: {x: {...axis("times slower with the fault"), min: least},
       y: {...axis(""), ticks: {color: css("--ink"), callback(i) { return cut(this.getLabelForValue(i)); }}}},
               plugins: {legend: {display: false}}}}));
-  section("faults", "What each scheduling fault costs alone", "One fault at a time put on the ladder's last stage, paired by round. Orange: the interval lies above 1, so the fault does cost speed here; grey: it cannot be told from nothing.",
+  section("faults", "What each scheduling fault costs alone", "One fault at a time put on the ladder's last stage, paired by round. Orange: the interval lies above 1, so the fault does cost speed here; green: it lies below 1, so this is the faster way here; grey: it cannot be told from nothing.",
     chart.node,
     makeTable("faults", {
       rows: report.faults, label: "faults",
