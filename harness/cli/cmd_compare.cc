@@ -9,6 +9,8 @@
 #include "harness/plan/usage_error.h"
 #include "reports/compare.h"
 #include "reports/render/compare_text.h"
+#include "reports/render/html.h"
+#include "reports/render/junit.h"
 #include "reports/render/markdown.h"
 #include "reports/report_json.h"
 
@@ -20,7 +22,7 @@ struct Flags {
   std::string threshold = "5%";
   std::string allow;
   std::string format = "text";
-  std::string markdown, json;
+  std::string markdown, json, html, junit;
   bool all = false;
   bool fail_on_unclear = false;
 };
@@ -68,6 +70,8 @@ void add_compare(CLI::App& app, Context& context) {
       ->capture_default_str();
   cmd->add_option("--markdown", flags->markdown, "Also write a pull-request comment to this file");
   cmd->add_option("--json", flags->json, "Also write the comparison's JSON to this file");
+  cmd->add_option("--html", flags->html, "Also write the new report's page, with the comparison");
+  cmd->add_option("--junit", flags->junit, "Also write JUnit XML to this file");
   cmd->add_flag("--all", flags->all, "List the cells that did not change too");
   cmd->callback([flags, &context] {
     report::CompareOptions options;
@@ -78,7 +82,7 @@ void add_compare(CLI::App& app, Context& context) {
       keys.emplace_back("all");
       options.allow = match_names("--allow", flags->allow, keys);
     }
-    for (const std::string& path : {flags->markdown, flags->json}) {
+    for (const std::string& path : {flags->markdown, flags->json, flags->html, flags->junit}) {
       if (!path.empty()) report::check_writable(path);
     }
     const report::Report base = report::read_report(flags->base);
@@ -89,6 +93,8 @@ void add_compare(CLI::App& app, Context& context) {
     const std::string markdown = report::render_markdown(result, &fresh);
     if (!flags->markdown.empty()) report::write_file(flags->markdown, markdown);
     if (!flags->json.empty()) report::write_file(flags->json, report::to_json(result));
+    if (!flags->html.empty()) report::write_file(flags->html, report::render_html(fresh, &result));
+    if (!flags->junit.empty()) report::write_file(flags->junit, report::render_junit(result));
     print_result(flags->format == "json" ? report::to_json(result)
                  : flags->format == "markdown"
                      ? markdown

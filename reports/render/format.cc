@@ -26,6 +26,32 @@ std::string ascii(std::string_view text) {
   return result;
 }
 
+std::string xml_text(std::string_view text) {
+  std::string result;
+  for (const char c : ascii(text)) {
+    switch (c) {
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '&':
+        result += "&amp;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&apos;";
+        break;
+      default:
+        result += c;
+    }
+  }
+  return result;
+}
+
 std::string wrap(std::string_view text, std::size_t width, std::string_view first,
                  std::string_view rest) {
   const std::string clean = ascii(text);

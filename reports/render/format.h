@@ -15,6 +15,9 @@ namespace ryz::report {
 // drive a terminal.
 std::string ascii(std::string_view text);
 
+// Text for an XML attribute or element: ASCII, nothing of it is taken for markup.
+std::string xml_text(std::string_view text);
+
 // Lines of at most `width` characters: the first starts with `first`, the others with `rest`.
 // A word longer than a line is cut.
 std::string wrap(std::string_view text, std::size_t width, std::string_view first,

@@ -11,6 +11,9 @@ namespace ryz::report {
 
 std::string render_markdown(const Report& report);
 
+// What an issue needs: where, what ran, is it right, how fast, the ladder, the command. Short.
+std::string render_brief(const Report& report);
+
 // GitHub refuses comments above 65536 characters.
 inline constexpr std::size_t kMaxCommentBytes = 60000;
 // First line of the comment, by which a workflow finds and replaces its own.

@@ -50,19 +50,35 @@ bool holds_two_models(const Report& report) {
   return models.size() > 1;
 }
 
-// By phase, in the order of the cells. Pairs that were skipped throughout are in the catalogue.
+// "decode", or "decode on bitnet-2b4t" where a report holds cells of two models.
+class PhaseTitles {
+ public:
+  explicit PhaseTitles(const Report& report)
+      : two_(holds_two_models(report)),
+        first_(report.models.empty() ? "the first model" : report.models.front().source) {}
+  std::string operator()(const std::string& phase, const std::string& model) const {
+    return two_ ? phase + " on " + (model.empty() ? first_ : model) : phase;
+  }
+
+ private:
+  bool two_;
+  std::string first_;
+};
+
+// By phase and model, in the order of the cells. Pairs that were skipped throughout are in the
+// catalogue.
 std::vector<std::pair<std::string, std::vector<Pair>>> pairs_by_phase(const Report& report) {
-  const bool two_models = holds_two_models(report);
+  const PhaseTitles titles(report);
   std::vector<std::pair<std::string, std::vector<Pair>>> phases;
   std::map<std::tuple<std::string, std::string>, std::size_t> places;
   for (const Cell& cell : report.cells) {
     if (cell.status == Status::kSkipped) continue;
-    auto phase = std::find_if(phases.begin(), phases.end(),
-                              [&](const auto& p) { return p.first == cell.phase; });
-    if (phase == phases.end()) phase = phases.insert(phases.end(), {cell.phase, {}});
-    const std::string name =
-        cell.kernel + "/" + cell.encoding + (two_models ? " @" + cell.model : "");
-    const auto [place, fresh] = places.try_emplace({cell.phase, name}, phase->second.size());
+    const std::string title = titles(cell.phase, cell.model);
+    auto phase =
+        std::find_if(phases.begin(), phases.end(), [&](const auto& p) { return p.first == title; });
+    if (phase == phases.end()) phase = phases.insert(phases.end(), {title, {}});
+    const std::string name = cell.kernel + "/" + cell.encoding;
+    const auto [place, fresh] = places.try_emplace({title, name}, phase->second.size());
     if (fresh) phase->second.push_back({name, {}, {}, {}});
     phase->second[place->second].add(cell);
   }
@@ -130,8 +146,9 @@ double height(const Curve& curve) {
 std::vector<const Curve*> shown_curves(const Report& report) {
   std::vector<const Curve*> shown;
   for (const Curve& curve : report.curves) {
-    const auto rival = std::find_if(shown.begin(), shown.end(),
-                                    [&](const Curve* c) { return c->phase == curve.phase; });
+    const auto rival = std::find_if(shown.begin(), shown.end(), [&](const Curve* c) {
+      return c->phase == curve.phase && c->model == curve.model;
+    });
     if (rival == shown.end()) {
       shown.push_back(&curve);
     } else if (height(curve) > height(**rival)) {
@@ -179,6 +196,7 @@ std::vector<TitledTable> speed_tables(const Report& report, std::size_t width) {
 }
 
 std::vector<TitledTable> scaling_tables(const Report& report) {
+  const PhaseTitles titles(report);
   std::vector<TitledTable> tables;
   for (const Curve* curve : shown_curves(report)) {
     Table table({right("threads"), right("tok/s"), right("speedup"), right("efficiency"),
@@ -201,8 +219,8 @@ std::vector<TitledTable> scaling_tables(const Report& report) {
                  "not measured", "-", "-", p.reason},
                 Style::kDim);
     }
-    tables.push_back({fmt::format("{}: scaling of {}/{} {}", curve->phase, curve->kernel,
-                                  curve->encoding, curve->schedule),
+    tables.push_back({fmt::format("{}: scaling of {}/{} {}", titles(curve->phase, curve->model),
+                                  curve->kernel, curve->encoding, curve->schedule),
                       std::move(table)});
   }
   return tables;

@@ -1,0 +1,80 @@
+// Every cell, the catalogue, and where it was measured.
+let picked = null;
+const detail = el("div", {id: "detail"});
+
+function showCell(cell) {
+  picked = cell;
+  const calls = cell.called.map(c => `${c.calls} calls of code compiled for ${c.isa || "plain x86-64"}`).join("; ");
+  const e = cell.error;
+  detail.replaceChildren(el("div", {class: "card " + KIND[cell.status]},
+    el("div", {class: "head"}, el("h3", {class: "mono", style: "overflow-wrap:anywhere"}, cell.id), stateTag(cell.status)),
+    facts([
+      ["why", cell.reason],
+      ["speed", cell.speed ? `${num(cell.speed.median)} tok/s, 95 % ${num(cell.speed.lo)} to ${num(cell.speed.hi)}, ${cell.speed.n} rounds${cell.fewSamples ? " (fewer than asked for)" : ""}` : "none: " + (cell.speedReason || cell.reason || "not measured")],
+      ["requested", cell.requested || "plain x86-64"], ["called", calls || "nothing"],
+      ["called as requested", cell.status === "skipped" ? "" : cell.calledAsRequested ? "yes" : "NO"],
+      ["ran on CPUs", cell.cpus ? cell.cpus + (cell.pinned ? " (pinned)" : " (not pinned)") : ""],
+      ["rows at a time", `${cell.grain || "auto"} \u00d7 tile of ${cell.rowTile}`],
+      ["error, worst product", e.worst === null ? e.reason : `${errorText(e.worst)} (${e.product || "?"}, activations' RMS ${num(e.rms)})`],
+      ["error, logits", errorText(e.logits)],
+      ["elements that differ", e.mismatches === null ? "" : String(e.mismatches)],
+      ["speed-up over 1 thread", cell.speedup === null ? "" : `${num(cell.speedup)}\u00d7, efficiency ${percent(cell.efficiency)}`],
+      ["memory traffic", cell.roof ? `${bytes(cell.roof.bytesPerToken)} a token, ${num(cell.roof.gbPerS)} GB/s` + (cell.roof.ratio === null ? "" : `, ${percent(cell.roof.ratio)} of the measured roof`) : ""],
+      ["weights, tables", `${bytes(cell.weightsBytes)}, ${bytes(cell.tableBytes)}`],
+      ["samples, tok/s", cell.samples.map(s => num(s.rate)).join(", ")],
+    ]),
+    cell.repro ? [el("div", {class: "soft"}, "Measure it again:"), el("pre", {}, cell.repro)] : el("div", {class: "soft"}, "`ryz-lab diagnose` measures it as part of the ladder.")));
+}
+
+function cellTable() {
+  if (!cells.length) return;
+  let words = [];
+  let status = "";
+  const find = el("input", {type: "search", placeholder: "e.g. quint t2 decode", "aria-label": "find cells", size: "26",
+    oninput() { words = find.value.toLowerCase().split(/\s+/).filter(Boolean); tables.cells.refresh(); }});
+  const node = makeTable("cells", {
+    rows: cells, label: "cells", sort: {column: 7, down: true},
+    keep: c => (status === "" || c.status === status) && words.every(w => c.search.includes(w)),
+    rowClass: c => [c.status === "wrong" || c.status === "failed" ? "wrong" : c.status === "skipped" ? "dim" : "", c === picked ? "picked" : ""].join(" ").trim(),
+    columns: [
+      {title: "more", value: c => c.id, show: c => el("button", {type: "button", "aria-label": "details of " + c.id, onclick: () => { showCell(c); tables.cells.goTo(c); detail.scrollIntoView({block: "nearest"}); }}, "show")},
+      {title: "phase", value: c => c.phase},
+      {title: "kernel", value: c => c.kernel, id: true},
+      {title: "encoding", value: c => c.encoding, id: true},
+      {title: "schedule", value: c => c.schedule + c.axes, id: true},
+      {title: "threads", num: true, value: c => c.threads},
+      {title: "status", value: c => c.status, show: c => el("span", {title: c.reason}, stateTag(c.status))},
+      {title: "tok/s", num: true, value: c => c.speed ? c.speed.median : null, show: c => c.speed ? num(c.speed.median) : "-"},
+      {title: "\u00b1", kind: "minor", num: true, value: c => c.speed ? halfWidth(c.speed) : null, show: c => c.speed ? (halfWidth(c.speed) === null ? "n=1" : percent(halfWidth(c.speed))) : "-", hint: "half-width of the 95 % interval"},
+      {title: "error", num: true, value: c => c.error.worst, show: c => errorText(c.error.worst), hint: "of the worst product"},
+      {title: "speed-up", kind: "minor", num: true, value: c => c.speedup, show: c => c.speedup === null ? "-" : num(c.speedup) + "\u00d7"},
+      {title: "GB/s", kind: "minor", num: true, value: c => c.roof ? c.roof.gbPerS : null, show: c => c.roof ? num(c.roof.gbPerS) : "-"},
+      {title: "of roof", kind: "minor", num: true, value: c => c.roof ? c.roof.ratio : null, show: c => percent(c.roof ? c.roof.ratio : null)},
+    ]});
+  section("cells", "Every cell", "A cell is one combination of kernel, encoding, schedule and threads in one phase. Sort by any column; `show` has what was called, the samples and the command that measures the cell again.",
+    el("div", {class: "controls noprint"}, el("label", {}, "find", find),
+      select("status", [{value: "", text: "all"}, ...STATUS.map(s => ({value: s, text: s}))], v => { status = v; tables.cells.refresh(); })),
+    detail, node);
+}
+for (const c of cells) c.search = c.id.toLowerCase() + " " + c.status;
+
+function catalogue() {
+  if (!report.catalogue.length) return;
+  section("catalogue", "Catalogue", "Every kernel there is, whether it can run on this machine or not.", makeTable("catalogue", {
+    rows: report.catalogue, label: "catalogue", rowClass: e => (e.runnable ? "" : "dim"),
+    columns: [
+      {title: "kernel", value: e => e.kernel, id: true}, {title: "encoding", value: e => e.encoding, id: true},
+      {title: "needs", value: e => e.needs || "plain x86-64"},
+      {title: "runs here", value: e => (e.runnable ? "yes" : "no"), show: e => e.runnable ? "yes" : "no: " + e.reason},
+      {title: "exact", value: e => (e.knownWrong ? "wrong" : e.exact ? "yes" : "lossy"), show: e => e.knownWrong ? "WRONG: " + e.knownWrong : e.exact ? "yes" : "lossy", wide: true},
+      {title: "rows a tile", num: true, value: e => e.rowTile},
+      {title: "tables", value: e => e.tableKind},
+    ]}));
+}
+
+function machine() {
+  section("machine", "Machine, model and build", null, el("div", {class: "two"},
+    el("div", {}, el("h3", {}, "Machine"), facts(report.machine)),
+    el("div", {}, el("h3", {}, "Model"), report.models.map(m => facts(m.facts)), el("h3", {}, "Program"), facts(report.tool)),
+    el("div", {}, el("h3", {}, "What was asked"), facts(report.config), el("pre", {}, report.argv))));
+}
