@@ -89,15 +89,25 @@ void Worker::barrier() {
   if (team_->arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
     team_->arrived_.store(0, std::memory_order_relaxed);
     generation.store(before + 1, std::memory_order_release);
+    if (team_->options_.barrier == BarrierPolicy::kPark) generation.notify_all();
     return;
   }
-  int spins = 0;
-  while (generation.load(std::memory_order_acquire) == before) {
-    if (++spins < kSpinsBeforeYield) {
-      __builtin_ia32_pause();
-    } else {
-      sched_yield();
-    }
+  switch (team_->options_.barrier) {
+    case BarrierPolicy::kPark:
+      generation.wait(before, std::memory_order_acquire);
+      return;
+    case BarrierPolicy::kSpin:
+      while (generation.load(std::memory_order_acquire) == before) __builtin_ia32_pause();
+      return;
+    case BarrierPolicy::kYield:
+      for (int spins = 0; generation.load(std::memory_order_acquire) == before;) {
+        if (++spins < kSpinsBeforeYield) {
+          __builtin_ia32_pause();
+        } else {
+          sched_yield();
+        }
+      }
+      return;
   }
 }
 

@@ -23,6 +23,7 @@ enum class LoopKind : std::uint8_t { kStatic, kDynamic, kGuided };
 struct LoopSpec {
   LoopKind kind = LoopKind::kStatic;
   std::size_t grain = 0;
+  bool operator==(const LoopSpec&) const = default;
 };
 
 // Where a chunk of a product puts its int32 sums before they become floats.
@@ -43,11 +44,20 @@ enum class RegionPolicy : std::uint8_t {
   kProduct,  // as found: fork and join for every step
 };
 
+// How a worker waits for the others at a barrier of ours.
+enum class BarrierPolicy : std::uint8_t {
+  kSpin,   // never gives its CPU away: shortest wake-up, ruinous with more threads than CPUs
+  kYield,  // spins for a balanced step's jitter, then offers the CPU to others
+  kPark,   // asleep in the kernel until the last worker has arrived
+};
+
 struct Schedule {
   LoopSpec loop;
   ScratchPolicy scratch = ScratchPolicy::kArenas;
   OutputPolicy output = OutputPolicy::kAligned;
   RegionPolicy region = RegionPolicy::kToken;
+  BarrierPolicy barrier = BarrierPolicy::kYield;  // of the team the schedule runs on
+  bool operator==(const Schedule&) const = default;
 };
 
 // One chunk of a loop over n iterations.
@@ -108,6 +118,7 @@ class Worker {
 struct TeamOptions {
   unsigned threads = 1;
   std::vector<int> cpus;  // one OS CPU number a worker; empty: not pinned
+  BarrierPolicy barrier = BarrierPolicy::kYield;
 };
 
 // Where a worker really ran, read back from the OS inside the region.

@@ -173,6 +173,33 @@ TEST(Barrier, WhatWasWrittenBeforeIsVisibleAfter) {
   }
 }
 
+TEST(Barrier, EveryPolicyHoldsEverybodyUntilTheLastArrives) {
+  for (const BarrierPolicy policy :
+       {BarrierPolicy::kSpin, BarrierPolicy::kYield, BarrierPolicy::kPark}) {
+    for (const unsigned threads : {2U, 3U}) {  // spinning beyond the CPUs costs whole time slices
+      if (policy == BarrierPolicy::kSpin && threads > std::thread::hardware_concurrency()) continue;
+      Team team({threads, {}, policy});
+      std::vector<int> values(threads, 0);
+      std::atomic<int> wrong{0};
+      team.run([&](Worker& worker) {
+        for (int round = 1; round <= 300; ++round) {
+          // A late worker now and then: long enough that the others fall asleep under kPark.
+          if (round % 100 == 0 && worker.index() == static_cast<unsigned>(round) % threads) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+          }
+          values[worker.index()] = round;
+          worker.barrier();
+          for (const int value : values) {
+            if (value != round) ++wrong;
+          }
+          worker.barrier();
+        }
+      });
+      EXPECT_EQ(wrong, 0) << threads;
+    }
+  }
+}
+
 TEST(Flow, StepsRunInOrderUnderBothPolicies) {
   for (const RegionPolicy policy : {RegionPolicy::kToken, RegionPolicy::kProduct}) {
     for (const unsigned threads : kThreads) {

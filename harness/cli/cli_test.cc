@@ -258,5 +258,37 @@ TEST_F(CliCompare, ReportShowsAgainWhatWasMeasured) {
   }
 }
 
+TEST_F(Cli, EveryScheduleSwitchIsAnAxisOfSweep) {
+  const Outcome o = lab(
+      "sweep --model tiny --kernel scalar --encoding quint --threads 1 --phase decode --rounds 1 "
+      "--sample-ms 1 --allow-debug -q --schedule static --grain auto --scratch all --output all "
+      "--region all --barrier all --pin cores,none --out r.json");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report r = report::read_report((dir_ / "r.json").string());
+  ASSERT_EQ(r.cells.size(), 48U);
+  for (const report::Cell& cell : r.cells) EXPECT_EQ(cell.status, report::Status::kOk) << cell.id;
+  // Each cell says how to make it again.
+  EXPECT_NE(r.cells.back().repro.find("--barrier park --output interleaved --pin none --region "
+                                      "product --scratch pool"),
+            std::string::npos)
+      << r.cells.back().repro;
+}
+
+TEST_F(Cli, BundlesAndTheRepairsThatAreTakenBack) {
+  const std::string run =
+      "sweep --model tiny --kernel scalar --encoding quint --threads 1 --phase decode --rounds 1 "
+      "--sample-ms 1 --allow-debug -q --bundle as-found,repaired ";
+  const Outcome o = lab(run + "--keep-fault none,lock+grain --out r.json");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report r = report::read_report((dir_ / "r.json").string());
+  ASSERT_EQ(r.cells.size(), 3U);
+  EXPECT_EQ(r.cells[0].id,
+            "decode/scalar/quint/g1/t1@scratch=pool@output=interleaved@region=product@pin=none");
+  EXPECT_EQ(r.cells[1].id, "decode/scalar/quint/s/t1");
+  EXPECT_EQ(r.cells[2].id, "decode/scalar/quint/g1/t1@scratch=pool");
+  EXPECT_EQ(lab(run + "--keep-fault locks").code, 2);
+  EXPECT_EQ(lab(run + "--grain 4").code, 2);
+}
+
 }  // namespace
 }  // namespace ryz

@@ -7,6 +7,7 @@
 
 #include "harness/measure/machine.h"
 #include "harness/plan/axes.h"
+#include "harness/plan/faults.h"
 #include "kernels/cpu.h"
 
 namespace ryz {
@@ -62,6 +63,52 @@ std::vector<LoopKind> parse_schedules(const std::string& text) {
   return kinds;
 }
 
+// Values of an axis that has a name for each.
+template <class Policy, std::size_t N>
+std::vector<Policy> parse_policies(const char* flag, const std::string& text,
+                                   const Policy (&all)[N], const char* (*name)(Policy)) {
+  std::vector<std::string> names;
+  for (const Policy p : all) names.emplace_back(name(p));
+  std::vector<Policy> chosen;
+  for (const std::string& word : match_names(flag, text, names)) {
+    const auto it = std::find(names.begin(), names.end(), word);
+    chosen.push_back(all[it - names.begin()]);
+  }
+  return chosen;
+}
+
+void resolve_schedule(const RunFlags& f, Axes& axes) {
+  axes.schedules = parse_schedules(f.schedule);
+  const AxisValues grains = parse_axis_or_auto(f.grain, grain_axis());
+  axes.grains = grains.numbers;
+  if (grains.automatic) axes.grains.insert(axes.grains.begin(), 0);
+  constexpr ScratchPolicy kScratches[] = {ScratchPolicy::kArenas, ScratchPolicy::kLockedPool};
+  axes.scratches = parse_policies("--scratch", f.scratch, kScratches, scratch_name);
+  constexpr OutputPolicy kOutputs[] = {OutputPolicy::kAligned, OutputPolicy::kInterleaved};
+  axes.outputs = parse_policies("--output", f.output, kOutputs, output_name);
+  constexpr RegionPolicy kRegions[] = {RegionPolicy::kToken, RegionPolicy::kProduct};
+  axes.regions = parse_policies("--region", f.region, kRegions, region_name);
+  constexpr BarrierPolicy kBarriers[] = {BarrierPolicy::kYield, BarrierPolicy::kSpin,
+                                         BarrierPolicy::kPark};
+  axes.barriers = parse_policies("--barrier", f.barrier, kBarriers, barrier_name);
+  axes.pins = parse_pinnings(f.pin, machine_topology());
+  if (f.bundle.empty() && f.keep_fault.empty()) return;
+  axes.bundles = schedule_bundles(f.bundle.empty() ? "repaired" : f.bundle,
+                                  f.keep_fault.empty() ? "none" : f.keep_fault);
+  // What the report's head says of the axes is what the bundles hold.
+  axes.schedules.clear();
+  axes.grains.clear();
+  axes.pins.clear();
+  const auto add = [](auto& values, const auto& value) {
+    if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+  };
+  for (const SchedulePlan& plan : axes.bundles) {
+    add(axes.schedules, plan.schedule.loop.kind);
+    add(axes.grains, plan.schedule.loop.grain);
+    add(axes.pins, plan.pin);
+  }
+}
+
 }  // namespace
 
 void add_run_flags(CLI::App& app, RunFlags& f) {
@@ -77,12 +124,28 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
       ->capture_default_str()
       ->group(what);
   app.add_option("--phase", f.phase, "decode, prefill or all")->capture_default_str()->group(what);
-  app.add_option("--schedule", f.schedule, "static, dynamic, guided or all")
-      ->capture_default_str()
-      ->group(what);
-  app.add_option("--grain", f.grain, "Iterations (row tiles) a chunk, e.g. 1,4,16 or 1-64*4; auto")
-      ->capture_default_str()
-      ->group(what);
+  const std::string schedule = "How products are scheduled (lists; all)";
+  CLI::Option* const bundle =
+      app.add_option("--bundle", f.bundle, "as-found, repaired: whole schedules")->group(schedule);
+  CLI::Option* const keep =
+      app.add_option("--keep-fault", f.keep_fault,
+                     "Faults kept in the repaired bundle: none, grain, lock, false-sharing,\n"
+                     "region, unpinned, lock+grain, all (each alone), together")
+          ->group(schedule);
+  const auto axis = [&](const char* name, std::string& value, const char* help) {
+    app.add_option(name, value, help)
+        ->capture_default_str()
+        ->group(schedule)
+        ->excludes(bundle)
+        ->excludes(keep);
+  };
+  axis("--schedule", f.schedule, "static, dynamic, guided");
+  axis("--grain", f.grain, "Iterations (row tiles) a chunk, e.g. 1,4,16 or 1-64*4; auto");
+  axis("--scratch", f.scratch, "arenas (a thread's own), pool (behind a lock)");
+  axis("--output", f.output, "aligned (lines of one thread), interleaved (shared lines)");
+  axis("--region", f.region, "One parallel region a token, or one a product");
+  axis("--barrier", f.barrier, "Waiting at a barrier: yield, spin, park");
+  axis("--pin", f.pin, "cores, none, compact, spread, smt, list:0,2-3");
   app.add_option("--threads", f.threads, "e.g. 1-8, phys, 1-phys [1 to 8, cut to the cores]")
       ->group(what);
   app.add_option("--filter", f.filter, "Only cells whose id matches this regular expression")
@@ -108,10 +171,6 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_option("--prompt", f.prompt, "Forced token ids of the logits' check [8 fixed ones]")
       ->group(how);
   app.add_option("--seed", f.seed, "Of preset weights and of the rounds' order")
-      ->capture_default_str()
-      ->group(how);
-  app.add_option("--pin", f.pin, "cores or none")
-      ->check(CLI::IsMember({"cores", "none"}))
       ->capture_default_str()
       ->group(how);
   app.add_flag("--oversubscribe", f.oversubscribe, "Allow more threads than physical cores")
@@ -233,12 +292,8 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   o.model = f.model;
   o.axes.kernels = select_kernels(f.kernel, f.encoding, catalogue);
   o.axes.phases = parse_phases(f.phase);
-  o.axes.schedules = parse_schedules(f.schedule);
-  const AxisValues grains = parse_axis_or_auto(f.grain, grain_axis());
-  o.axes.grains = grains.numbers;
-  if (grains.automatic) o.axes.grains.insert(o.axes.grains.begin(), 0);
+  resolve_schedule(f, o.axes);
   o.axes.threads = parse_threads(f.threads, f.oversubscribe, true);
-  o.axes.pinned = f.pin == "cores";
   o.run.rounds = f.rounds;
   o.run.sample_ms = f.sample_ms;
   o.run.prefill_tokens = f.prompt_tokens;

@@ -36,7 +36,9 @@ enum ExitCode : int {
 struct RunFlags {
   std::string model;
   std::string kernel, encoding, grain = "1,4,16", threads, phase = "all", schedule = "dynamic";
-  std::string pin = "cores";
+  std::string pin = "cores", scratch = "arenas", output = "aligned", region = "token";
+  std::string barrier = "yield";
+  std::string bundle, keep_fault;
   std::string prompt;
   unsigned rounds = 3;
   double sample_ms = 50.0;

@@ -132,7 +132,9 @@ report::Config describe_config(const LabOptions& options) {
   c.seed = options.seed;
   c.rounds = options.run.rounds;
   c.sample_ms = options.run.sample_ms;
-  c.pin = options.axes.pinned ? "cores" : "none";
+  std::vector<std::string> pins;
+  for (const Pinning& pin : options.axes.pins) pins.push_back(pin_name(pin));
+  c.pin = join_names(pins);
   c.prompt_tokens = options.run.prefill_tokens;
   c.filter = options.filter;
   c.exclude = options.exclude;
@@ -305,16 +307,21 @@ class Lab {
   }
 
   std::string repro(const Cell& cell) const {
-    if (!cell.axes.empty()) return {};  // ladder cells come of `diagnose` alone
+    std::string more;
+    for (const auto& [axis, value] : cell.axes) {
+      if (axis == "executed" || axis == "model") return {};  // `diagnose` alone makes those
+      more += fmt::format(" --{} {}", axis, value);
+    }
+    if (cell.threads > all_cores_) more += " --oversubscribe";
     std::string grain = cell.grain == 0 ? "auto" : std::to_string(cell.grain);
     const char* schedule = cell.schedule[0] == 's'   ? "static"
                            : cell.schedule[0] == 'g' ? "dynamic"
                                                      : "guided";
     return fmt::format(
         "ryz-lab sweep --model {} --kernel {} --encoding {} --phase {} --schedule {} --grain {} "
-        "--threads {} --seed {}",
+        "--threads {} --seed {}{}",
         options_.model, cell.kernel, cell.encoding, cell.phase, schedule, grain, cell.threads,
-        options_.seed);
+        options_.seed, more);
   }
 
   const LabOptions& options_;

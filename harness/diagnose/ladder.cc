@@ -5,6 +5,7 @@
 #include <map>
 
 #include "harness/diagnose/verdicts.h"
+#include "harness/plan/faults.h"
 #include "kernels/cpu.h"
 
 namespace ryz {
@@ -55,7 +56,7 @@ std::optional<MeasuredRatio> ratio(const CellResult* a, const CellResult* b) {
 
 CellSpec repaired(CellSpec spec) {
   spec.schedule = repaired_schedule();
-  spec.pinned = true;
+  spec.pin = {};
   return spec;
 }
 
@@ -149,7 +150,7 @@ class Ladder {
     spec.requested = requested;
     spec.executed = executed;
     spec.schedule = as_found_schedule();
-    spec.pinned = false;
+    spec.pin = {PinPolicy::kNone, {}, {}};
     spec.model = options_.model;
     return spec;
   }
@@ -362,26 +363,6 @@ class Ladder {
 };
 
 }  // namespace
-
-const std::vector<SchedulingFault>& scheduling_faults() {
-  static const std::vector<SchedulingFault> faults{
-      {"GRAIN_TOO_FINE", "schedule(dynamic, 1)",
-       [](CellSpec& s) { s.schedule.loop = as_found_schedule().loop; },
-       [](CellSpec& s) { s.schedule.loop = repaired_schedule().loop; }},
-      {"LOCK_CONTENTION", "the lock-guarded scratch pool",
-       [](CellSpec& s) { s.schedule.scratch = ScratchPolicy::kLockedPool; },
-       [](CellSpec& s) { s.schedule.scratch = ScratchPolicy::kArenas; }},
-      {"FALSE_SHARING", "outputs that share cache lines",
-       [](CellSpec& s) { s.schedule.output = OutputPolicy::kInterleaved; },
-       [](CellSpec& s) { s.schedule.output = OutputPolicy::kAligned; }},
-      {"REGION_PER_PRODUCT", "one parallel region a product",
-       [](CellSpec& s) { s.schedule.region = RegionPolicy::kProduct; },
-       [](CellSpec& s) { s.schedule.region = RegionPolicy::kToken; }},
-      {"UNPINNED", "threads that are not pinned", [](CellSpec& s) { s.pinned = false; },
-       [](CellSpec& s) { s.pinned = true; }},
-  };
-  return faults;
-}
 
 LadderResult run_ladder(Session& session, KernelChecks& checks, const Catalogue& catalogue,
                         const LadderOptions& options, Progress& progress) {

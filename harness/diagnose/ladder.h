@@ -36,14 +36,4 @@ struct LadderResult {
 LadderResult run_ladder(Session& session, KernelChecks& checks, const Catalogue& catalogue,
                         const LadderOptions& options, Progress& progress);
 
-// Each scheduling fault of the engine alone: its verdict code, a phrase, and how to put it into a
-// cell (or take it out again).
-struct SchedulingFault {
-  const char* code;
-  const char* what;
-  void (*put)(CellSpec& spec);
-  void (*repair)(CellSpec& spec);
-};
-const std::vector<SchedulingFault>& scheduling_faults();
-
 }  // namespace ryz

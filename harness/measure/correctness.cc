@@ -40,7 +40,7 @@ void run_product(Session& session, const CellSpec& spec, const NaiveProduct& pro
   y.assign(source.rows, std::numeric_limits<float>::quiet_NaN());
   const Product target{&source, packed ? &packed->at(product.layer, product.site) : nullptr,
                        y.data()};
-  session.team(spec.threads, spec.pinned).execute(spec.schedule.region, [&](Flow& flow) {
+  session.team(spec).execute(spec.schedule.region, [&](Flow& flow) {
     build_table(flow, combination, batch);
     runner.multiply(flow, combination, batch, &target, 1);
   });

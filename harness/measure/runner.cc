@@ -143,6 +143,9 @@ class Run {
       const std::string reason = why_not_runnable(*kernel);
       if (!reason.empty()) return fail(result, report::Status::kSkipped, reason);
     }
+    if (!spec.pin.not_here.empty()) {
+      return fail(result, report::Status::kSkipped, spec.pin.not_here);
+    }
     if (options_.one_grain_when_slow && spec.schedule.loop.grain != 0) {
       const auto slow = slow_grain_.find(grain_key(spec));
       if (slow != slow_grain_.end() && slow->second != cell.grain) {
@@ -290,7 +293,7 @@ class Run {
       }
     }
     if (!live.live) return;
-    Team& team = session_.team(result.spec.threads, result.spec.pinned);
+    Team& team = session_.team(result.spec);
     cell.effective.pinned = true;
     for (const Placement& p : team.placements()) {
       cell.effective.cpus.push_back(p.cpu);

@@ -36,14 +36,14 @@ std::int32_t Session::forced_token(std::size_t position) const {
   return static_cast<std::int32_t>((position * 7919 + 17) % weights_.config.vocab);
 }
 
-Team& Session::team(unsigned threads, bool pinned) {
-  auto& team = teams_[{threads, pinned}];
+Team& Session::team(const CellSpec& spec) {
+  auto& team = teams_[{spec.threads, pin_name(spec.pin), spec.schedule.barrier}];
   if (!team) {
-    TeamOptions options{threads, {}};
-    // More threads than cores: nothing to pin to, and the read-back says so.
-    if (pinned && options_.cpus.size() >= threads) {
-      options.cpus.assign(options_.cpus.begin(),
-                          options_.cpus.begin() + static_cast<std::ptrdiff_t>(threads));
+    TeamOptions options{spec.threads, {}, spec.schedule.barrier};
+    const std::vector<int>& cpus = spec.pin.cpus.empty() ? options_.cpus : spec.pin.cpus;
+    // More threads than CPUs: nothing to pin to, and the read-back says so.
+    if (spec.pin.pinned() && cpus.size() >= spec.threads) {
+      options.cpus.assign(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(spec.threads));
     }
     team = std::make_unique<Team>(std::move(options));
   }
@@ -80,8 +80,10 @@ const PackedModel* Session::packed(const Kernel* kernel) {
   }
   const auto start = std::chrono::steady_clock::now();
   if (kernel->encoding->prepare != nullptr) kernel->encoding->prepare();
-  auto model = std::make_unique<PackedModel>(
-      pack_model(weights_, *kernel->encoding, team(options_.max_threads, true)));
+  CellSpec everybody;
+  everybody.threads = options_.max_threads;
+  auto model =
+      std::make_unique<PackedModel>(pack_model(weights_, *kernel->encoding, team(everybody)));
   pack_seconds_ = seconds_since(start);
   packed_.emplace_back(kernel->encoding, std::move(model));
   return packed_.back().second.get();
@@ -89,13 +91,13 @@ const PackedModel* Session::packed(const Kernel* kernel) {
 
 void Session::prepare(const CellSpec& spec) {
   packed(spec.requested);
-  team(spec.threads, spec.pinned);
+  team(spec);
 }
 
 void Session::forward(const CellSpec& spec, const std::int32_t* tokens, std::size_t count,
                       LogitsFor which, float* logits, const ProductObserver* observer) {
-  transformer_.forward({tokens, count}, spec.combination(), packed(spec.requested),
-                       team(spec.threads, spec.pinned), which, logits, observer);
+  transformer_.forward({tokens, count}, spec.combination(), packed(spec.requested), team(spec),
+                       which, logits, observer);
 }
 
 void Session::decode(const CellSpec& spec, std::size_t tokens, float* logits) {

@@ -51,7 +51,7 @@ class Session {
 
   const Weights& weights() const { return weights_; }
   const SessionOptions& options() const { return options_; }
-  Team& team(unsigned threads, bool pinned);
+  Team& team(const CellSpec& spec);
 
   // Computed once, with every thread.
   const NaiveTruth& truth();
@@ -82,7 +82,13 @@ class Session {
 
   Weights weights_;
   SessionOptions options_;
-  std::map<std::pair<unsigned, bool>, std::unique_ptr<Team>> teams_;
+  struct TeamKey {
+    unsigned threads;
+    std::string pin;
+    BarrierPolicy barrier;
+    auto operator<=>(const TeamKey&) const = default;
+  };
+  std::map<TeamKey, std::unique_ptr<Team>> teams_;
   Transformer transformer_;
   std::vector<std::pair<const Encoding*, std::unique_ptr<PackedModel>>> packed_;  // oldest first
   std::optional<NaiveTruth> truth_;

@@ -37,10 +37,10 @@ std::vector<Topology::Core> cores_from_affinity() {
   CPU_ZERO(&set);
   if (sched_getaffinity(getpid(), sizeof set, &set) == 0) {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-      if (CPU_ISSET(cpu, &set)) cores.push_back({{cpu}, true});
+      if (CPU_ISSET(cpu, &set)) cores.push_back({{cpu}, true, 0});
     }
   }
-  if (cores.empty()) cores.push_back({{0}, true});
+  if (cores.empty()) cores.push_back({{0}, true, 0});
   return cores;
 }
 
@@ -56,16 +56,26 @@ class TopologyReader {
     read_cores(out);
     if (out.cores_.empty()) return out;
     read_caches(out);
-    unsigned nodes = 0;
-    hwloc_obj_t node = nullptr;
-    while ((node = hwloc_get_next_obj_by_type(handle_, HWLOC_OBJ_NUMANODE, node)) != nullptr) {
-      if (hwloc_bitmap_intersects(node->cpuset, allowed_.get())) ++nodes;
-    }
-    out.numa_nodes_ = std::max(1U, nodes);
+    read_nodes(out);
     return out;
   }
 
  private:
+  void read_nodes(Topology& out) const {
+    unsigned nodes = 0;
+    hwloc_obj_t node = nullptr;
+    while ((node = hwloc_get_next_obj_by_type(handle_, HWLOC_OBJ_NUMANODE, node)) != nullptr) {
+      if (!hwloc_bitmap_intersects(node->cpuset, allowed_.get())) continue;
+      for (Topology::Core& core : out.cores_) {
+        if (hwloc_bitmap_isset(node->cpuset, static_cast<unsigned>(core.cpus.front())) != 0) {
+          core.node = nodes;
+        }
+      }
+      ++nodes;
+    }
+    out.numa_nodes_ = std::max(1U, nodes);
+  }
+
   void read_cores(Topology& out) {
     // Some virtual machines and containers show hardware threads but no cores.
     const bool has_cores = hwloc_get_nbobjs_by_type(handle_, HWLOC_OBJ_CORE) > 0;

@@ -14,6 +14,7 @@ class Topology {
   struct Core {
     std::vector<int> cpus;    // OS numbers of the hardware threads we may use; never empty
     bool performance = true;  // false for the lesser kind of a hybrid CPU
+    unsigned node = 0;        // its NUMA node, counted over those we may use
   };
 
   // This machine, cut to the calling process's affinity: read it before any thread is pinned.

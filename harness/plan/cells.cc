@@ -1,22 +1,39 @@
 #include "harness/plan/cells.h"
 
 #include <algorithm>
+#include <set>
 
 namespace ryz {
 
 const char* phase_name(Phase phase) { return phase == Phase::kDecode ? "decode" : "prefill"; }
+
+const char* scratch_name(ScratchPolicy policy) {
+  return policy == ScratchPolicy::kLockedPool ? "pool" : "arenas";
+}
+const char* output_name(OutputPolicy policy) {
+  return policy == OutputPolicy::kInterleaved ? "interleaved" : "aligned";
+}
+const char* region_name(RegionPolicy policy) {
+  return policy == RegionPolicy::kProduct ? "product" : "token";
+}
+const char* barrier_name(BarrierPolicy policy) {
+  return policy == BarrierPolicy::kSpin    ? "spin"
+         : policy == BarrierPolicy::kYield ? "yield"
+                                           : "park";
+}
 
 std::vector<std::pair<std::string, std::string>> extra_axes(const CellSpec& spec) {
   std::vector<std::pair<std::string, std::string>> axes;
   if (spec.executed != nullptr && spec.executed != spec.requested) {
     axes.emplace_back("executed", spec.executed->name);
   }
-  if (spec.schedule.scratch == ScratchPolicy::kLockedPool) axes.emplace_back("scratch", "pool");
-  if (spec.schedule.output == OutputPolicy::kInterleaved) {
-    axes.emplace_back("output", "interleaved");
-  }
-  if (spec.schedule.region == RegionPolicy::kProduct) axes.emplace_back("region", "product");
-  if (!spec.pinned) axes.emplace_back("pin", "none");
+  const Schedule usual = repaired_schedule();
+  const Schedule& is = spec.schedule;
+  if (is.scratch != usual.scratch) axes.emplace_back("scratch", scratch_name(is.scratch));
+  if (is.output != usual.output) axes.emplace_back("output", output_name(is.output));
+  if (is.region != usual.region) axes.emplace_back("region", region_name(is.region));
+  if (is.barrier != usual.barrier) axes.emplace_back("barrier", barrier_name(is.barrier));
+  if (spec.pin.policy != PinPolicy::kCores) axes.emplace_back("pin", pin_name(spec.pin));
   if (!spec.model.empty()) axes.emplace_back("model", spec.model);
   return axes;
 }
@@ -40,6 +57,31 @@ std::size_t auto_grain(LoopKind kind, std::size_t row_tile) {
   return std::max<std::size_t>(1, kRows / row_tile);
 }
 
+namespace {
+
+std::vector<SchedulePlan> schedule_plans(const Axes& axes, std::size_t row_tile) {
+  std::vector<SchedulePlan> plans;
+  for (const LoopKind kind : axes.schedules) {
+    for (const std::uint64_t grain : axes.grains) {
+      for (const ScratchPolicy scratch : axes.scratches) {
+        for (const OutputPolicy output : axes.outputs) {
+          for (const RegionPolicy region : axes.regions) {
+            for (const BarrierPolicy barrier : axes.barriers) {
+              for (const Pinning& pin : axes.pins) {
+                const LoopSpec loop{kind, grain == 0 ? auto_grain(kind, row_tile) : grain};
+                plans.push_back({{loop, scratch, output, region, barrier}, pin});
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return plans;
+}
+
+}  // namespace
+
 std::vector<CellSpec> expand(const Axes& axes) {
   std::vector<const Kernel*> kernels = axes.kernels;
   std::stable_sort(kernels.begin(), kernels.end(), [&](const Kernel* a, const Kernel* b) {
@@ -50,25 +92,20 @@ std::vector<CellSpec> expand(const Axes& axes) {
     return first(a) < first(b);
   });
   std::vector<CellSpec> cells;
-  std::vector<std::string> ids;
+  std::set<std::string> ids;  // auto may name a grain that is also listed
   for (const Kernel* kernel : kernels) {
+    const std::vector<SchedulePlan> plans =
+        axes.bundles.empty() ? schedule_plans(axes, kernel->encoding->row_tile) : axes.bundles;
     for (const Phase phase : axes.phases) {
-      for (const LoopKind kind : axes.schedules) {
-        for (const std::uint64_t grain : axes.grains) {
-          for (const unsigned threads : axes.threads) {
-            CellSpec spec;
-            spec.phase = phase;
-            spec.requested = kernel;
-            spec.schedule = repaired_schedule();
-            spec.schedule.loop = {
-                kind, grain == 0 ? auto_grain(kind, kernel->encoding->row_tile) : grain};
-            spec.threads = threads;
-            spec.pinned = axes.pinned;
-            std::string id = cell_id(spec);  // auto may name a grain that is also listed
-            if (std::find(ids.begin(), ids.end(), id) != ids.end()) continue;
-            ids.push_back(std::move(id));
-            cells.push_back(std::move(spec));
-          }
+      for (const SchedulePlan& plan : plans) {
+        for (const unsigned threads : axes.threads) {
+          CellSpec spec;
+          spec.phase = phase;
+          spec.requested = kernel;
+          spec.schedule = plan.schedule;
+          spec.pin = plan.pin;
+          spec.threads = threads;
+          if (ids.insert(cell_id(spec)).second) cells.push_back(std::move(spec));
         }
       }
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/plan/pinning.h"
 #include "kernels/catalogue.h"
 #include "kernels/schedule.h"
 #include "model/linear.h"
@@ -24,7 +25,7 @@ struct CellSpec {
   const Kernel* executed = nullptr;
   Schedule schedule;
   unsigned threads = 1;
-  bool pinned = true;
+  Pinning pin;
   std::string model;  // set where a report holds cells of a second model
 
   const Kernel* called() const { return executed != nullptr ? executed : requested; }
@@ -35,11 +36,18 @@ struct CellSpec {
 };
 
 // "decode/avx512-gather/quint/g4/t2", then "@key=value" for what is not the default, in fixed
-// order: executed, scratch, output, region, pin, model.
+// order: executed, scratch, output, region, barrier, pin, model.
 std::string cell_id(const CellSpec& spec);
 
 // The same non-default axes as pairs, in the id's order.
 std::vector<std::pair<std::string, std::string>> extra_axes(const CellSpec& spec);
+
+// How a product is scheduled and where its threads run.
+struct SchedulePlan {
+  Schedule schedule;
+  Pinning pin;
+  bool operator==(const SchedulePlan&) const = default;
+};
 
 // What a plain run multiplies out. Kernels × encodings that no file implements are no cells.
 struct Axes {
@@ -47,15 +55,28 @@ struct Axes {
   std::vector<Phase> phases{Phase::kDecode, Phase::kPrefill};
   std::vector<LoopKind> schedules{LoopKind::kDynamic};
   std::vector<std::uint64_t> grains{1, 4, 16};  // 0: auto
+  std::vector<ScratchPolicy> scratches{ScratchPolicy::kArenas};
+  std::vector<OutputPolicy> outputs{OutputPolicy::kAligned};
+  std::vector<RegionPolicy> regions{RegionPolicy::kToken};
+  std::vector<BarrierPolicy> barriers{BarrierPolicy::kYield};
+  std::vector<Pinning> pins{Pinning{}};
+  // Where not empty: whole schedules that stand for all axes from `schedules` to here.
+  std::vector<SchedulePlan> bundles;
   std::vector<unsigned> threads{1};
-  bool pinned = true;
 };
 
 // The grain that `auto` stands for: static blocks, or chunks of about 64 rows.
 std::size_t auto_grain(LoopKind kind, std::size_t row_tile);
 
-// In the order kernel, phase, schedule, grain, threads; the cells of an encoding are neighbours.
+// In the order kernel, phase, schedule, grain, scratch, output, region, barrier, pin, threads; the
+// cells of an encoding are neighbours.
 std::vector<CellSpec> expand(const Axes& axes);
+
+// Values of the axes as flags and ids call them.
+const char* scratch_name(ScratchPolicy policy);
+const char* output_name(OutputPolicy policy);
+const char* region_name(RegionPolicy policy);
+const char* barrier_name(BarrierPolicy policy);
 
 // The engine's schedule as it was found, and the same repaired.
 Schedule as_found_schedule();

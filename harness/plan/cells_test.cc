@@ -28,7 +28,7 @@ TEST(CellId, OtherAxesFollowInFixedOrder) {
   spec.requested = &kernel("avx512-gather", "sign-bits");
   spec.executed = &kernel("scalar", "sign-bits");
   spec.schedule = as_found_schedule();
-  spec.pinned = false;
+  spec.pin.policy = PinPolicy::kNone;
   spec.model = "bitnet-2b4t";
   EXPECT_EQ(cell_id(spec),
             "decode/avx512-gather/sign-bits/g1/t1@executed=scalar@scratch=pool@output=interleaved"
@@ -65,6 +65,35 @@ TEST(Expand, AutoGrainThatIsAlsoListedGivesOneCell) {
   axes.phases = {Phase::kDecode};
   axes.grains = {0, auto_grain(LoopKind::kDynamic, 1)};
   EXPECT_EQ(expand(axes).size(), 1U);
+}
+
+TEST(Expand, EverySwitchIsAnAxis) {
+  Axes axes;
+  axes.kernels = {&kernel("scalar", "quint")};
+  axes.phases = {Phase::kDecode};
+  axes.schedules = {LoopKind::kStatic};
+  axes.grains = {0};
+  axes.scratches = {ScratchPolicy::kArenas, ScratchPolicy::kLockedPool};
+  axes.outputs = {OutputPolicy::kAligned, OutputPolicy::kInterleaved};
+  axes.regions = {RegionPolicy::kToken, RegionPolicy::kProduct};
+  axes.barriers = {BarrierPolicy::kSpin, BarrierPolicy::kYield, BarrierPolicy::kPark};
+  axes.pins = {{}, {PinPolicy::kNone, {}, {}}};
+  const auto cells = expand(axes);
+  EXPECT_EQ(cells.size(), 2U * 2U * 2U * 3U * 2U);
+  EXPECT_EQ(cell_id(cells.front()), "decode/scalar/quint/s/t1@barrier=spin");
+  EXPECT_EQ(cell_id(cells.back()),
+            "decode/scalar/quint/s/t1@scratch=pool@output=interleaved@region=product@barrier=park"
+            "@pin=none");
+}
+
+TEST(Expand, BundlesReplaceTheScheduleAxes) {
+  Axes axes;
+  axes.kernels = {&kernel("scalar", "quint")};
+  axes.phases = {Phase::kDecode};
+  axes.bundles = {{repaired_schedule(), {}}};
+  const auto cells = expand(axes);
+  ASSERT_EQ(cells.size(), 1U);
+  EXPECT_EQ(cell_id(cells[0]), "decode/scalar/quint/s/t1");
 }
 
 TEST(AutoGrain, IsSomeRowsAndAtLeastOneTile) {

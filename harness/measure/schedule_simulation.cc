@@ -1,0 +1,170 @@
+#include "harness/measure/schedule_simulation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace ryz {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+// The chunk that a dynamic or guided loop hands out next; empty at the end.
+Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores) {
+  const std::size_t grain = std::max<std::size_t>(1, spec.grain);
+  std::size_t size = grain;
+  if (spec.kind == LoopKind::kGuided) size = std::max(grain, (n - begin) / cores / grain * grain);
+  return {begin, std::min(n, begin + size)};
+}
+
+class LoopReplay {
+ public:
+  LoopReplay(const LoopCosts& costs, LoopSpec spec, const SimulatedMachine& machine,
+             std::size_t align)
+      : costs_(costs), spec_(spec), machine_(machine), n_(costs.iteration_ns.size()) {
+    if (machine.cores == 0) throw std::invalid_argument("a simulated machine needs a core");
+    sums_.reserve(n_ + 1);
+    sums_.push_back(0.0);
+    for (const double ns : costs.iteration_ns) {
+      if (!(ns >= 0.0)) throw std::invalid_argument("an iteration's cost is a time from 0");
+      sums_.push_back(sums_.back() + ns);
+    }
+    cores_.resize(machine.cores);
+    if (spec.kind == LoopKind::kStatic) {
+      for (unsigned i = 0; i < machine.cores; ++i) {
+        cores_[i].own = static_chunks(n_, spec.grain, i, machine.cores, align);
+      }
+    }
+  }
+
+  SimulatedLoop operator()() {
+    result_.busy_ns.assign(machine_.cores, 0.0);
+    result_.dispatch_ns.assign(machine_.cores, 0.0);
+    result_.wait_ns.assign(machine_.cores, 0.0);
+    for (Core& core : cores_) start(core);
+    double now = 0.0;
+    for (;;) {
+      set_rates();
+      double step = kNever;
+      for (const Core& core : cores_) step = std::min(step, core.time_left());
+      if (step == kNever) break;
+      now += step;
+      for (unsigned i = 0; i < cores_.size(); ++i) advance(i, step, now);
+    }
+    result_.makespan_ns = now + (machine_.cores > 1 ? machine_.barrier_ns : 0.0);
+    for (unsigned i = 0; i < cores_.size(); ++i) result_.wait_ns[i] = now - cores_[i].end_ns;
+    return std::move(result_);
+  }
+
+ private:
+  enum class State { kTaking, kRunning, kDone };
+
+  struct Core {
+    State state = State::kDone;
+    double left_ns = 0.0;  // of the taking, or of the chunk at full speed
+    double demand = 0.0;   // bytes a ns at full speed
+    double speed = 1.0;    // of full speed
+    double end_ns = 0.0;
+    Chunk chunk;
+    std::vector<Chunk> own;  // kStatic
+    std::size_t taken = 0;
+
+    double time_left() const { return state == State::kDone ? kNever : left_ns / speed; }
+  };
+
+  void start(Core& core) {
+    if (spec_.kind != LoopKind::kStatic) {
+      core.state = State::kTaking;
+      core.left_ns = machine_.dispatch_ns;
+      core.speed = 1.0;
+      core.demand = 0.0;
+      return;
+    }
+    if (core.taken == core.own.size()) {
+      core.state = State::kDone;
+      return;
+    }
+    run(core, core.own[core.taken++]);
+  }
+
+  void run(Core& core, Chunk chunk) {
+    ++result_.chunks;
+    core.chunk = chunk;
+    core.state = State::kRunning;
+    core.left_ns = sums_[chunk.end] - sums_[chunk.begin];
+    const double bytes = costs_.bytes_per_iteration * static_cast<double>(chunk.end - chunk.begin);
+    core.demand = core.left_ns > 0.0 ? bytes / core.left_ns : 0.0;
+    core.speed = 1.0;
+  }
+
+  // Max-min fairness: the least demanding first, each at most an even share of what is left.
+  void set_rates() {
+    if (machine_.gb_per_s <= 0.0) return;
+    std::vector<Core*> drawing;
+    for (Core& core : cores_) {
+      if (core.state == State::kRunning && core.demand > 0.0) drawing.push_back(&core);
+    }
+    std::stable_sort(drawing.begin(), drawing.end(),
+                     [](const Core* a, const Core* b) { return a->demand < b->demand; });
+    double left = machine_.gb_per_s;  // 10^9 B/s are bytes a ns
+    for (std::size_t i = 0; i < drawing.size(); ++i) {
+      const double share = left / static_cast<double>(drawing.size() - i);
+      const double given = std::min(drawing[i]->demand, share);
+      drawing[i]->speed = given / drawing[i]->demand;
+      left -= given;
+    }
+  }
+
+  void advance(unsigned index, double step, double now) {
+    Core& core = cores_[index];
+    if (core.state == State::kDone) return;
+    double& account =
+        core.state == State::kTaking ? result_.dispatch_ns[index] : result_.busy_ns[index];
+    account += step;
+    // Those that end now end exactly: a rounding error must not make an event of its own.
+    const bool ends = core.time_left() <= step * (1.0 + 1e-12);
+    core.left_ns = ends ? 0.0 : core.left_ns - step * core.speed;
+    if (!ends) return;
+    core.end_ns = now;
+    if (core.state == State::kRunning) return start(core);
+    if (next_ >= n_) {
+      core.state = State::kDone;
+      return;
+    }
+    const Chunk chunk = next_chunk(next_, n_, spec_, machine_.cores);
+    next_ = chunk.end;
+    run(core, chunk);
+  }
+
+  const LoopCosts& costs_;
+  LoopSpec spec_;
+  const SimulatedMachine& machine_;
+  std::size_t n_;
+  std::vector<double> sums_;  // of the costs before each iteration
+  std::vector<Core> cores_;
+  std::size_t next_ = 0;
+  SimulatedLoop result_;
+};
+
+}  // namespace
+
+SimulatedLoop simulate_loop(const LoopCosts& costs, LoopSpec spec, const SimulatedMachine& machine,
+                            std::size_t align) {
+  return LoopReplay(costs, spec, machine, align)();
+}
+
+double simulate_step_ns(double one_thread_ns, std::size_t units, const SimulatedMachine& machine,
+                        double bytes) {
+  const double cores = machine.cores;
+  double share = 1.0 / cores;
+  if (units > 0) {
+    const double n = static_cast<double>(units);
+    share = std::ceil(n / cores) / n;
+  }
+  double ns = one_thread_ns * share;
+  if (machine.gb_per_s > 0.0) ns = std::max(ns, bytes / machine.gb_per_s);
+  return ns + (machine.cores > 1 ? machine.barrier_ns : 0.0);
+}
+
+}  // namespace ryz

@@ -1,0 +1,154 @@
+// Chunk lists short enough to be scheduled by hand.
+#include "harness/measure/schedule_simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace ryz {
+namespace {
+
+using Times = std::vector<double>;
+
+constexpr LoopSpec kBlocks{LoopKind::kStatic, 0};
+constexpr LoopSpec dynamic(std::size_t grain) { return {LoopKind::kDynamic, grain}; }
+
+SimulatedMachine machine(unsigned cores) { return {cores, 0.0, 0.0, 0.0}; }
+
+double makespan(Times costs, LoopSpec spec, const SimulatedMachine& m) {
+  return simulate_loop({std::move(costs), 0.0}, spec, m).makespan_ns;
+}
+
+TEST(SimulateLoop, OneCoreTakesTheSum) {
+  for (const LoopSpec spec : {kBlocks, dynamic(1), dynamic(3), LoopSpec{LoopKind::kGuided, 1}}) {
+    EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2}, spec, machine(1)), 12.0);
+  }
+}
+
+TEST(SimulateLoop, StaticBlocksWaitForTheSlowest) {
+  // {5, 1} and {4, 2}
+  EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2}, kBlocks, machine(2)), 6.0);
+  // {9, 1} and {1, 1}
+  const SimulatedLoop loop = simulate_loop({{9, 1, 1, 1}, 0.0}, kBlocks, machine(2));
+  EXPECT_DOUBLE_EQ(loop.makespan_ns, 10.0);
+  EXPECT_EQ(loop.busy_ns, (Times{10, 2}));
+  EXPECT_EQ(loop.wait_ns, (Times{0, 8}));
+  EXPECT_EQ(loop.chunks, 2U);
+}
+
+TEST(SimulateLoop, StaticGrainsGoRoundRobin) {
+  // Core 0: 5, 4, 3; core 1: 1, 2.
+  EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2, 3}, {LoopKind::kStatic, 1}, machine(2)), 12.0);
+  // Core 0: {5, 1} and {3}; core 1: {4, 2}.
+  EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2, 3}, {LoopKind::kStatic, 2}, machine(2)), 9.0);
+}
+
+TEST(SimulateLoop, StaticBlocksKeepTheAlignment) {
+  // Six iterations in units of four: {0..4} and {4..6}.
+  const SimulatedLoop loop = simulate_loop({Times(6, 1.0), 0.0}, kBlocks, machine(2), 4);
+  EXPECT_EQ(loop.busy_ns, (Times{4, 2}));
+}
+
+TEST(SimulateLoop, DynamicGoesToWhoeverIsFree) {
+  // Core 0: 5; core 1: 1, 4; at 5 core 0 takes 2, core 1 takes 3.
+  EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2, 3}, dynamic(1), machine(2)), 8.0);
+  // Core 0: {9}; core 1: all the rest.
+  EXPECT_DOUBLE_EQ(makespan({9, 1, 1, 1}, dynamic(1), machine(2)), 9.0);
+  // The long one last.
+  EXPECT_DOUBLE_EQ(makespan({1, 1, 1, 9}, dynamic(1), machine(2)), 10.0);
+}
+
+TEST(SimulateLoop, GuidedTakesHalfOfWhatIsLeftOfTwoCores) {
+  // Eight of 1: 4 | 2, then 1 and the last: core 0 is at 4, core 1 at 2 takes 1, at 3 takes 1.
+  const SimulatedLoop loop =
+      simulate_loop({Times(8, 1.0), 0.0}, {LoopKind::kGuided, 1}, machine(2));
+  EXPECT_EQ(loop.chunks, 4U);
+  EXPECT_DOUBLE_EQ(loop.makespan_ns, 4.0);
+  // Chunks are whole grains: {0..3}, {3..6}, {6..8} of eight by three.
+  const SimulatedLoop coarse =
+      simulate_loop({Times(8, 1.0), 0.0}, {LoopKind::kGuided, 3}, machine(2));
+  EXPECT_EQ(coarse.chunks, 3U);
+  EXPECT_DOUBLE_EQ(coarse.makespan_ns, 5.0);
+}
+
+TEST(SimulateLoop, TakingAChunkCostsAndSoDoesFindingNoneLeft) {
+  SimulatedMachine m = machine(2);
+  m.dispatch_ns = 10;
+  // Each core: take, 1, take, 1, find none.
+  const SimulatedLoop loop = simulate_loop({Times(4, 1.0), 0.0}, dynamic(1), m);
+  EXPECT_DOUBLE_EQ(loop.makespan_ns, 32.0);
+  EXPECT_EQ(loop.dispatch_ns, (Times{30, 30}));
+  EXPECT_EQ(loop.busy_ns, (Times{2, 2}));
+  // Static loops have no shared counter.
+  EXPECT_DOUBLE_EQ(makespan(Times(4, 1.0), kBlocks, m), 2.0);
+}
+
+TEST(SimulateLoop, TheBarrierComesOnceAndOnlyWithCompany) {
+  SimulatedMachine m = machine(2);
+  m.barrier_ns = 7;
+  EXPECT_DOUBLE_EQ(makespan(Times(4, 1.0), kBlocks, m), 9.0);
+  m.cores = 1;
+  EXPECT_DOUBLE_EQ(makespan(Times(4, 1.0), kBlocks, m), 4.0);
+}
+
+TEST(SimulateLoop, ARoofSlowsWhatDrawsMoreThanItGives) {
+  // Each core alone draws 10 bytes a ns; two would need 20.
+  const LoopCosts costs{Times(8, 1.0), 10.0};
+  SimulatedMachine m = machine(2);
+  m.gb_per_s = 20.0;
+  EXPECT_DOUBLE_EQ(simulate_loop(costs, kBlocks, m).makespan_ns, 4.0);
+  m.gb_per_s = 15.0;  // 80 bytes
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 80.0 / 15.0, 1e-9);
+  m.gb_per_s = 10.0;  // no better than one core
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 8.0, 1e-9);
+  m.cores = 8;
+  EXPECT_NEAR(simulate_loop(costs, dynamic(1), m).makespan_ns, 8.0, 1e-9);
+}
+
+TEST(SimulateLoop, WhatOneCoreDoesNotNeedGoesToTheOther) {
+  // Equal bytes an iteration: the slow iteration (4 ns) draws 2 a ns, the fast (1 ns) 8 a ns.
+  // Together 10 of a roof of 9: the fast gets 7 and takes 8/7 ns; then the slow goes on alone.
+  SimulatedMachine m = machine(2);
+  m.gb_per_s = 9.0;
+  const SimulatedLoop loop = simulate_loop({{4, 1}, 8.0}, kBlocks, m);
+  EXPECT_NEAR(loop.makespan_ns, 4.0, 1e-9);
+  EXPECT_NEAR(loop.busy_ns[1], 8.0 / 7.0, 1e-9);
+}
+
+TEST(SimulateLoop, MoreCoresThanIterationsStandIdle) {
+  const SimulatedLoop loop = simulate_loop({{3, 4}, 0.0}, dynamic(1), machine(8));
+  EXPECT_DOUBLE_EQ(loop.makespan_ns, 4.0);
+  EXPECT_DOUBLE_EQ(std::accumulate(loop.busy_ns.begin(), loop.busy_ns.end(), 0.0), 7.0);
+  EXPECT_DOUBLE_EQ(makespan({}, dynamic(1), machine(2)), 0.0);
+  EXPECT_DOUBLE_EQ(makespan({}, kBlocks, machine(2)), 0.0);
+}
+
+TEST(SimulateLoop, SharesAddUpToTheMakespan) {
+  SimulatedMachine m{3, 0.5, 2.0, 4.0};
+  Times costs;
+  for (int i = 0; i < 100; ++i) costs.push_back(1.0 + i % 7);
+  for (const LoopSpec spec :
+       {kBlocks, LoopSpec{LoopKind::kStatic, 3}, dynamic(4), LoopSpec{LoopKind::kGuided, 2}}) {
+    const SimulatedLoop loop = simulate_loop({costs, 9.0}, spec, m);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_NEAR(loop.busy_ns[i] + loop.dispatch_ns[i] + loop.wait_ns[i] + m.barrier_ns,
+                  loop.makespan_ns, 1e-6);
+    }
+  }
+}
+
+TEST(SimulateLoop, NonsenseIsRefused) {
+  EXPECT_THROW(makespan({1}, kBlocks, machine(0)), std::invalid_argument);
+  EXPECT_THROW(makespan({-1}, kBlocks, machine(1)), std::invalid_argument);
+}
+
+TEST(SimulateStep, IsSplitIntoAtMostItsUnits) {
+  EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 0, machine(4)), 3.0);
+  EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 1, machine(4)), 12.0);  // a serial part
+  EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 6, machine(4)), 4.0);   // two rounds of six parts
+  SimulatedMachine m{4, 0.0, 5.0, 2.0};
+  EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 0, m, 20.0), 15.0);
+}
+
+}  // namespace
+}  // namespace ryz
