@@ -91,6 +91,7 @@ const std::vector<Fact>& soft_facts() {
 
 constexpr const char* kMachineKey = "machine_key";
 constexpr const char* kPinned = "pinned";
+constexpr const char* kCalibration = "calibration";
 constexpr const char* kComplete = "complete";
 
 void add(const Fact& fact, const Report& base, const Report& fresh, bool allowed,
@@ -117,6 +118,32 @@ void add_pinning(const Report& base, const Report& fresh, bool allowed,
   }
 }
 
+// The fixed work on one thread as fast as it got (the fastest tenth: load slows some of it, another
+// clock or core slows all of it), median of cells; empty where no cell has it.
+std::optional<double> calibration_ns(const Report& report) {
+  std::vector<double> times;
+  for (const Cell& cell : report.cells) {
+    if (cell.threads != 1) continue;
+    for (const Sample& s : cell.samples) {
+      if (s.reference_compute_ns) times.push_back(static_cast<double>(*s.reference_compute_ns));
+    }
+  }
+  if (times.empty()) return std::nullopt;
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 10];
+}
+
+void add_calibration(const Report& base, const Report& fresh, bool allowed,
+                     std::vector<Difference>& differences) {
+  const auto a = calibration_ns(base);
+  const auto b = calibration_ns(fresh);
+  if (!a || !b || *a <= 0.0 || *b <= 0.0) return;
+  constexpr double kMost = 1.1;
+  if (*b / *a <= kMost && *a / *b <= kMost) return;
+  differences.push_back({kCalibration, fmt::format("fixed work took {:.3f} ms", *a * 1e-6),
+                         fmt::format("{:.3f} ms", *b * 1e-6), allowed});
+}
+
 }  // namespace
 
 std::vector<Difference> hard_differences(const Report& base, const Report& fresh,
@@ -138,6 +165,7 @@ std::vector<Difference> hard_differences(const Report& base, const Report& fresh
     add(fact, base, fresh, all || listed(fact.key), differences);
   }
   add_pinning(base, fresh, all || listed(kPinned), differences);
+  add_calibration(base, fresh, all || listed(kCalibration), differences);
   return differences;
 }
 
@@ -153,6 +181,7 @@ std::vector<std::string> comparability_keys() {
   for (const Fact& fact : run_facts()) keys.emplace_back(fact.key);
   keys.emplace_back(kMachineKey);
   keys.emplace_back(kPinned);
+  keys.emplace_back(kCalibration);
   keys.emplace_back(kComplete);
   return keys;
 }

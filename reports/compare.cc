@@ -20,8 +20,6 @@ constexpr int kWrongResult = 4;
 constexpr int kTooWeak = 6;
 constexpr int kIncomplete = 8;
 
-bool holds_its_median(const Throughput& t) { return t.ci_lo <= t.median && t.median <= t.ci_hi; }
-
 bool positive(double value) { return std::isfinite(value) && value > 0.0; }
 
 bool has_speed(const Cell& cell) {
@@ -36,14 +34,44 @@ std::string reason_of(const Cell* cell) {
   return cell != nullptr ? cell->status_reason : std::string();
 }
 
-bool enough_samples(const Cell& cell, const CompareOptions& options) {
-  return has_speed(cell) && !cell.few_samples && rounds(&cell) >= options.min_samples;
+// A number where none can stand: not a slow cell, a broken one.
+bool non_finite(const Cell& cell) {
+  return cell.error.non_finite || (cell.tok_per_s && !std::isfinite(cell.tok_per_s->median));
 }
 
-// One cell of either report, or both.
+// An exact cell that calls itself ok beside errors that say otherwise.
+bool errs(const Cell& cell) {
+  return cell.error.products_worst.value_or(0.0) > cell.error.tolerance ||
+         (cell.exact && cell.error.mismatches.value_or(0) > 0);
+}
+
+// How far equal code differs on this machine: the 95th percentile (of few, the largest) of
+// |change| between all pairs of `reports`; empty where fewer than two hold the cell.
+std::optional<double> calibrated_floor(const std::string& id,
+                                       const std::vector<const Report*>& reports) {
+  std::vector<const Cell*> cells;
+  for (const Report* report : reports) {
+    const auto found = std::find_if(report->cells.begin(), report->cells.end(),
+                                    [&](const Cell& c) { return c.id == id && has_speed(c); });
+    if (found != report->cells.end()) cells.push_back(&*found);
+  }
+  std::vector<double> changes;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    for (std::size_t k = i + 1; k < cells.size(); ++k) {
+      const SpeedTest test = test_speed(*cells[i], *cells[k], {});
+      if (test.usable) changes.push_back(std::expm1(std::abs(test.shift.estimate)));
+    }
+  }
+  if (changes.empty()) return std::nullopt;
+  std::sort(changes.begin(), changes.end());
+  return changes[std::min(changes.size() - 1, changes.size() * 95 / 100)];
+}
+
+// One cell of either report, or both. Speeds are judged once all rows are known.
 class Matcher {
  public:
-  explicit Matcher(const CompareOptions& options) : options_(options) {}
+  Matcher(const CompareOptions& options, std::vector<const Report*> calibration)
+      : options_(options), calibration_(std::move(calibration)) {}
 
   CompareRow row(const std::string& id, const Cell* base, const Cell* fresh) const {
     CompareRow row;
@@ -68,31 +96,42 @@ class Matcher {
       row.change = Change::kMissing;
       row.reason = fresh == nullptr ? "not_run" : status_name(fresh->status);
       row.detail = reason_of(fresh);
-      row.gated = enough_samples(base, options_);
+      row.gated = gated(base);
     } else if (fresh->status == Status::kWrong) {
       row.change = Change::kInvalid;
       row.reason = "wrong";
       row.detail = fresh->status_reason;
       row.gated = true;  // however few samples: the result itself is wrong
+    } else if (non_finite(*fresh)) {
+      row.change = Change::kInvalid;
+      row.reason = "nonfinite";
+      row.detail = "a result or the speed itself is not a finite number";
+      row.gated = true;
+    } else if (errs(*fresh) && !errs(base)) {
+      row.change = Change::kInvalid;
+      row.reason = "rel_err";
+      row.detail = "its status is ok, its errors exceed the tolerance";
+      row.gated = true;
     } else if (!has_speed(base) || !has_speed(*fresh)) {
       row.change = has_speed(base) ? Change::kMissing : Change::kUnclear;
       row.reason = "no_speed";
       row.detail = has_speed(base) ? fresh->tok_per_s_reason : base.tok_per_s_reason;
-      row.gated = enough_samples(base, options_);
+      row.gated = gated(base);
     } else {
       both_measured(base, *fresh, row);
     }
   }
 
   void both_measured(const Cell& base, const Cell& fresh, CompareRow& row) const {
-    const Judgement j = judge_speed(*base.tok_per_s, *fresh.tok_per_s, options_.threshold);
-    row.change = j.change;
-    row.reason = j.reason;
-    row.change_ratio = j.change_ratio;
-    row.ci_lo = j.ci_lo;
-    row.ci_hi = j.ci_hi;
-    row.gated = enough_samples(base, options_) && enough_samples(fresh, options_);
-    if (!row.gated) row.detail = "too few samples to be gated";
+    SpeedTestOptions how{options_.paired, options_.min_rounds, std::nullopt};
+    if (!calibration_.empty()) how.calibrated_floor = calibrated_floor(base.id, calibration_);
+    row.test = test_speed(base, fresh, how);
+    row.gated = gated(base);
+  }
+
+  bool gated(const Cell& base) const {
+    if (options_.gate) return options_.gate(base);
+    return base.exact && has_speed(base) && rounds(&base) >= options_.min_rounds;
   }
 
   static void was_not_ok(const Cell* base, const Cell* fresh, CompareRow& row) {
@@ -122,6 +161,7 @@ class Matcher {
   }
 
   const CompareOptions& options_;
+  std::vector<const Report*> calibration_;  // with the base; empty where none was given
 };
 
 using Index = std::map<std::string, const Cell*>;
@@ -137,11 +177,66 @@ Index index_of(const Report& report, const char* side, std::vector<std::string>&
   return index;
 }
 
+double least_p(const SpeedTest& test, bool paired) {
+  return paired ? least_paired_p(test.shift.n_base)
+                : least_two_sample_p(test.shift.n_base, test.shift.n_fresh);
+}
+
+// States of all speeds; p of the gated ones is adjusted over them together.
+void judge(const CompareOptions& options, CompareResult& result) {
+  std::vector<CompareRow*> gated;
+  std::vector<double> p;
+  for (CompareRow& row : result.rows) {
+    if (!row.gated || !row.test) continue;
+    gated.push_back(&row);
+    p.push_back(row.test->shift.p);
+  }
+  const std::vector<double> q = adjusted(p, options.adjust);
+  for (std::size_t i = 0; i < gated.size(); ++i) gated[i]->q = q[i];
+  const double burden = options.adjust == Adjust::kNone
+                            ? 1.0
+                            : static_cast<double>(std::max<std::size_t>(1, p.size()));
+  for (CompareRow& row : result.rows) {
+    if (!row.test) continue;
+    const SpeedTest& test = *row.test;
+    const Judgement j =
+        judge_speed(test, row.q.value_or(test.shift.p), options.threshold, options.alpha);
+    row.change = j.change;
+    row.reason = j.reason;
+    row.rounds_needed = j.rounds_needed;
+    if (test.usable) {
+      row.change_ratio = j.change_ratio;
+      row.ci_lo = j.ci_lo;
+      row.ci_hi = j.ci_hi;
+    }
+    if (test.summary_differs) {
+      result.warnings.push_back(fmt::format(
+          "{}: a median does not follow from its samples; the median is believed", row.id));
+    }
+    if (!row.gated) {
+      row.detail = "not in the gate";
+      continue;
+    }
+    if (test.usable && burden * least_p(test, options.paired) < options.alpha) continue;
+    ++result.underpowered;
+    if (row.change == Change::kUnclear) row.reason = "underpowered";
+  }
+  if (result.underpowered > 0) {
+    result.rounds_needed = options.paired ? pairs_needed(p.size(), options.alpha, options.adjust)
+                                          : rounds_needed(p.size(), options.alpha, options.adjust);
+  }
+}
+
 void add_rows(const Report& base, const Report& fresh, const CompareOptions& options,
               CompareResult& result) {
   const Index before = index_of(base, "the base report", result.warnings);
   const Index after = index_of(fresh, "the new report", result.warnings);
-  const Matcher matcher(options);
+  std::vector<const Report*> calibration;
+  if (!options.calibration.empty()) {
+    calibration = options.calibration;
+    calibration.push_back(&base);
+  }
+  const Matcher matcher(options, std::move(calibration));
   for (const auto& [id, cell] : before) {
     const auto partner = after.find(id);
     result.rows.push_back(
@@ -150,6 +245,7 @@ void add_rows(const Report& base, const Report& fresh, const CompareOptions& opt
   for (const auto& [id, cell] : after) {
     if (before.find(id) == before.end()) result.rows.push_back(matcher.row(id, nullptr, cell));
   }
+  judge(options, result);
   // What counts comes before what is only listed; then by state, then the largest loss.
   std::stable_sort(result.rows.begin(), result.rows.end(),
                    [](const CompareRow& a, const CompareRow& b) {
@@ -184,76 +280,84 @@ bool incomplete(const Report& base, const Report& fresh, const CompareOptions& o
   return !(base.complete && fresh.complete) && !allowed("complete") && !allowed("all");
 }
 
+// A loss that the samples show and a safeguard held back: no regression proven, no pass either.
+bool suspect(const CompareRow& row, double threshold) {
+  return row.gated && row.change == Change::kUnclear && row.reason != "machine_moved" &&
+         row.reason != "underpowered" && row.change_ratio && row.ci_hi &&
+         *row.change_ratio <= -threshold && *row.ci_hi < 0.0;
+}
+
+// A verdict that was clear and is blocked now.
+std::string worse_verdict(const Report& base, const Report& fresh) {
+  for (const Verdict& after : fresh.verdicts) {
+    if (after.state != State::kBlocked) continue;
+    for (const Verdict& before : base.verdicts) {
+      if (before.name == after.name && before.state == State::kClear) {
+        return fmt::format("{}: {} -> {}", after.name, before.code, after.code);
+      }
+    }
+  }
+  return {};
+}
+
+std::string unclear_hint(const CompareResult& r) {
+  std::size_t most = 0;
+  for (const CompareRow& row : r.rows) {
+    if (row.gated) most = std::max(most, row.rounds_needed.value_or(0));
+  }
+  constexpr std::size_t kReachable = 50;
+  if (most > 0 && most <= kReachable) {
+    return fmt::format("{} {} would narrow the widest interval below the threshold",
+                       r.paired ? "--pairs" : "--rounds", most);
+  }
+  return r.paired ? "a quieter machine is needed"
+                  : "a quieter machine is needed, or compare --exec, which measures both together";
+}
+
 void conclude(const Report& base, const Report& fresh, const CompareOptions& options,
               CompareResult& r) {
   const auto set = [&](const char* verdict, int exit_code) {
     r.verdict = verdict;
     r.exit_code = exit_code;
   };
+  const FailOn& fail = options.fail_on;
   const std::size_t unclear = r.count(Change::kUnclear);
-  if (r.count(Change::kInvalid) > 0) {
+  const bool suspected = std::any_of(r.rows.begin(), r.rows.end(), [&](const CompareRow& row) {
+    return suspect(row, options.threshold);
+  });
+  const std::string worse = worse_verdict(base, fresh);
+  if (!worse.empty()) r.warnings.push_back("a verdict that was clear is blocked: " + worse);
+  if (fail.correctness && r.count(Change::kInvalid) > 0) {
     set("wrong", kWrongResult);
   } else if (!r.comparable()) {
     set("incomparable", kIncomparable);
-  } else if (r.count(Change::kRegressed) > 0) {
+  } else if (fail.regression && r.count(Change::kRegressed) > 0) {
     set("regressed", kGateFailed);
-  } else if (r.count(Change::kMissing) > 0) {
+  } else if (fail.missing && r.count(Change::kMissing) > 0) {
     set("missing", kGateFailed);
+  } else if (fail.verdict && !worse.empty()) {
+    set("blocked", kGateFailed);
   } else if (incomplete(base, fresh, options)) {
     set("incomplete", kIncomplete);
   } else if (r.gated == 0) {
     set("nothing-gated", kTooWeak);
-  } else if (unclear == r.gated || (unclear > 0 && options.fail_on_unclear)) {
+    r.hint =
+        fmt::format("no exact cell of base is ok with at least {} rounds: run with --rounds {}",
+                    options.min_rounds, options.min_rounds);
+  } else if (r.underpowered > 0 && !options.allow_underpowered) {
+    set("underpowered", kTooWeak);
+    r.hint = fmt::format(
+        "{} of {} gated cells cannot fire whatever they hold: need {} {} on both sides",
+        r.underpowered, r.gated, r.paired ? "--pairs" : "--rounds", r.rounds_needed.value_or(0));
+  } else if (suspected || 2 * unclear > r.gated || (unclear > 0 && fail.inconclusive)) {
     set("unclear", kTooWeak);
+    r.hint = unclear_hint(r);
   } else {
     set("pass", kPass);
   }
 }
 
 }  // namespace
-
-const char* change_name(Change change) {
-  switch (change) {
-    case Change::kInvalid:
-      return "INVALID";
-    case Change::kRegressed:
-      return "REGRESSED";
-    case Change::kMissing:
-      return "MISSING";
-    case Change::kUnclear:
-      return "UNCLEAR";
-    case Change::kImproved:
-      return "IMPROVED";
-    case Change::kAdded:
-      return "ADDED";
-    case Change::kSame:
-      break;
-  }
-  return "SAME";
-}
-
-Judgement judge_speed(const Throughput& base, const Throughput& fresh, double threshold) {
-  Judgement j;
-  j.change_ratio = fresh.median / base.median - 1.0;
-  const bool intervals = holds_its_median(base) && holds_its_median(fresh) &&
-                         positive(base.ci_lo) && positive(fresh.ci_lo) &&
-                         std::isfinite(base.ci_hi) && std::isfinite(fresh.ci_hi);
-  j.ci_lo = intervals ? fresh.ci_lo / base.ci_hi - 1.0 : j.change_ratio;
-  j.ci_hi = intervals ? fresh.ci_hi / base.ci_lo - 1.0 : j.change_ratio;
-  // As written, a loss of exactly 5 % is one: the quotient may miss it by a rounding.
-  constexpr double kRounding = 1e-12;
-  if (std::abs(j.change_ratio) < threshold - kRounding) {
-    j.change = Change::kSame;
-    j.reason = -threshold < j.ci_lo && j.ci_hi < threshold ? "ci_within" : "below_threshold";
-  } else if (intervals && j.ci_lo <= 0.0 && 0.0 <= j.ci_hi) {
-    j.change = Change::kUnclear;
-    j.reason = "overlap";
-  } else {
-    j.change = j.change_ratio < 0.0 ? Change::kRegressed : Change::kImproved;
-    j.reason = intervals ? "clear" : "no_interval";
-  }
-  return j;
-}
 
 bool CompareResult::comparable() const {
   return std::all_of(hard.begin(), hard.end(), [](const Difference& d) { return d.allowed; });
@@ -264,6 +368,10 @@ CompareResult compare(const Report& base, const Report& fresh, const CompareOpti
   result.base = side_of(base);
   result.fresh = side_of(fresh);
   result.threshold = options.threshold;
+  result.alpha = options.alpha;
+  result.adjust = options.adjust;
+  result.min_rounds = options.min_rounds;
+  result.paired = options.paired;
   result.allow = options.allow;
   result.hard = hard_differences(base, fresh, options.allow);
   result.soft = soft_differences(base, fresh);

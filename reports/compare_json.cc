@@ -35,6 +35,36 @@ Json differences(const std::vector<Difference>& list) {
   return result;
 }
 
+const char* adjust_name(Adjust adjust) {
+  switch (adjust) {
+    case Adjust::kBenjaminiHochberg:
+      return "bh";
+    case Adjust::kHolm:
+      return "holm";
+    case Adjust::kNone:
+      break;
+  }
+  return "none";
+}
+
+Json test(const SpeedTest& t, const std::optional<double>& q) {
+  Json json{{"measure", t.measure}};
+  constexpr const char* kUnusable = "fewer than two rounds with samples";
+  const auto usable = [&](double v) { return t.usable ? std::optional(v) : std::nullopt; };
+  put(json, "p", usable(t.shift.p), kUnusable);
+  put(json, "q", q, "the cell is not in the gate");
+  put(json, "floor_ratio", usable(std::expm1(t.floor)), kUnusable);
+  json["floor_source"] = t.floor_source;
+  put(json, "other_change_ratio",
+      t.other_estimate ? std::optional(std::expm1(*t.other_estimate)) : std::nullopt,
+      "no fixed work was measured beside every sample");
+  json["rounds_base"] = t.shift.n_base;
+  json["rounds_new"] = t.shift.n_fresh;
+  json["disturbed_base"] = t.disturbed_base;
+  json["disturbed_new"] = t.disturbed_fresh;
+  return json;
+}
+
 Json row(const CompareRow& r) {
   constexpr const char* kNoSpeed = "the cell has no speed there";
   constexpr const char* kNotBoth = "the cell has no speed on both sides";
@@ -52,6 +82,8 @@ Json row(const CompareRow& r) {
   put(json, "ci_hi", r.ci_hi, kNotBoth);
   json["n_base"] = r.n_base;
   json["n_new"] = r.n_fresh;
+  if (r.test) json["test"] = test(*r.test, r.q);
+  if (r.rounds_needed) json["rounds_needed"] = *r.rounds_needed;
   return json;
 }
 
@@ -74,7 +106,9 @@ std::string to_json(const CompareResult& r) {
   json["schema"] = {{"name", kCompareSchemaName}, {"version", kCompareSchemaVersion}};
   json["base"] = side(r.base);
   json["new"] = side(r.fresh);
-  json["options"] = {{"threshold_ratio", r.threshold}, {"allow", r.allow}};
+  json["options"] = {
+      {"threshold_ratio", r.threshold},  {"allow", r.allow},           {"alpha", r.alpha},
+      {"adjust", adjust_name(r.adjust)}, {"min_rounds", r.min_rounds}, {"paired", r.paired}};
   json["comparable"] = r.comparable();
   json["hard_differences"] = differences(r.hard);
   json["soft_differences"] = differences(r.soft);
@@ -82,7 +116,11 @@ std::string to_json(const CompareResult& r) {
   for (const CompareRow& one : r.rows) json["rows"].push_back(row(one));
   json["summary"] = summary(r);
   json["warnings"] = r.warnings;
-  json["gate"] = {{"verdict", r.verdict}, {"exit_code", r.exit_code}};
+  json["gate"] = {{"verdict", r.verdict},
+                  {"exit_code", r.exit_code},
+                  {"hint", r.hint},
+                  {"underpowered", r.underpowered}};
+  if (r.rounds_needed) json["gate"]["rounds_needed"] = *r.rounds_needed;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -63,6 +63,19 @@ class Writer {
     optional(name, value, std::string(), fallback);
   }
 
+  // Fields of later minor versions: left out where there is nothing to say.
+  template <class T>
+  void later(const char* name, const std::optional<T>& value) {
+    if (value) (*this)(name, *value);
+  }
+  template <class T>
+  void later(const char* name, const std::vector<T>& values) {
+    if (!values.empty()) (*this)(name, values);
+  }
+  void later(const char* name, const std::string& value) {
+    if (!value.empty()) (*this)(name, value);
+  }
+
   template <class Fill>
   void group(const char* name, Fill&& fill) {
     OrderedJson inner;
@@ -191,6 +204,18 @@ class Reader {
   void optional(const char* name, std::optional<T>& value, std::string_view fallback) {
     std::string dropped;
     optional(name, value, dropped, fallback);
+  }
+
+  template <class T>
+  void later(const char* name, std::optional<T>& value) {
+    if (object_.contains(name)) (*this)(name, value.emplace());
+  }
+  template <class T>
+  void later(const char* name, std::vector<T>& values) {
+    if (object_.contains(name)) (*this)(name, values);
+  }
+  void later(const char* name, std::string& value) {
+    if (object_.contains(name)) (*this)(name, value);
   }
 
   template <class Fill>

@@ -14,7 +14,7 @@
 namespace ryz::report {
 
 inline constexpr const char* kSchemaName = "ryz-lab/report";
-inline constexpr const char* kSchemaVersion = "1.0.0";
+inline constexpr const char* kSchemaVersion = "1.1.0";
 
 // ---- statuses ----------------------------------------------------------------------------------
 enum class Status : std::uint8_t { kOk, kWrong, kSkipped, kFailed };
@@ -138,6 +138,14 @@ struct Sample {
   unsigned order = 0;  // position within the round
   std::uint64_t tokens = 0;
   std::uint64_t time_ns = 0;
+  // What the machine did meanwhile; empty where it was not asked (or a report of 1.0).
+  std::optional<std::uint64_t> reference_compute_ns =
+      {};                                                 // the fixed work right before the sample,
+  std::optional<std::uint64_t> reference_memory_ns = {};  // on the same threads
+  std::optional<double> cpu_ratio = {};  // CPU time of all its threads over wall time times threads
+  std::optional<std::uint64_t> involuntary_switches = {}, migrations = {}, page_faults = {},
+                               steal_ns = {};
+  std::vector<std::string> disturbed = {};  // "preempted", "migrated", "steal", "faults", "clock"
   bool operator==(const Sample&) const = default;
 };
 

@@ -138,6 +138,14 @@ void fields(A& a, Of<A, Sample>& v) {
   a("order", v.order);
   a("tokens", v.tokens);
   a("time_ns", v.time_ns);
+  a.later("reference_compute_ns", v.reference_compute_ns);
+  a.later("reference_memory_ns", v.reference_memory_ns);
+  a.later("cpu_ratio", v.cpu_ratio);
+  a.later("involuntary_switches", v.involuntary_switches);
+  a.later("migrations", v.migrations);
+  a.later("page_faults", v.page_faults);
+  a.later("steal_ns", v.steal_ns);
+  a.later("disturbed", v.disturbed);
 }
 
 template <class A>

@@ -45,9 +45,18 @@ Machine sample_machine() {
 
 std::vector<Sample> sample_times(double tok_per_s, unsigned order) {
   std::vector<Sample> samples;
-  for (unsigned round = 0; round < 5; ++round) {
+  for (unsigned round = 0; round < 10; ++round) {
     const double wobble = 1.0 + 0.002 * (static_cast<double>((round * 3 + order) % 5) - 2.0);
-    samples.push_back({round, order, 32, static_cast<std::uint64_t>(32e9 * wobble / tok_per_s)});
+    Sample sample{round, order, 32, static_cast<std::uint64_t>(32e9 * wobble / tok_per_s)};
+    sample.reference_compute_ns = 2000000 + 1000 * (round % 3);
+    sample.reference_memory_ns = 3000000 + 5000 * (round % 4);
+    sample.cpu_ratio = 0.999;
+    sample.involuntary_switches = 1;
+    sample.migrations = 0;
+    sample.page_faults = round == 0 ? 12 : 0;
+    sample.steal_ns = 0;
+    if (round == 0) sample.disturbed = {"faults"};
+    samples.push_back(std::move(sample));
   }
   return samples;
 }
@@ -276,7 +285,7 @@ Report sample_report() {
               .grains = {1, 4, 16},
               .threads = {1, 4},
               .seed = kSeed,
-              .rounds = 5,
+              .rounds = 10,
               .sample_ms = 200.0,
               .pin = "cores",
               .prompt = {1, 5, 9, 2},

@@ -20,29 +20,18 @@ double median_of_sorted(std::span<const double> sorted) {
   return sorted.size() % 2 == 1 ? sorted[half] : 0.5 * (sorted[half - 1] + sorted[half]);
 }
 
-// SplitMix64: the standard leaves its distributions to the library, and a verdict must not depend
-// on which one was linked.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-
-  // In [0, n); the bias of 2^-64 · n does not matter here.
-  std::size_t below(std::size_t n) {
-    return static_cast<std::size_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
-  }
-
- private:
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-
-  std::uint64_t state_;
-};
-
 }  // namespace
+
+std::uint64_t SplitMix::next() {
+  std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+std::size_t SplitMix::below(std::size_t n) {
+  return static_cast<std::size_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
+}
 
 double median(std::span<const double> values) {
   if (!usable(values)) return kNaN;
@@ -71,7 +60,7 @@ double geometric_mean(std::span<const double> values) {
 Interval median_interval(std::span<const double> values, std::uint64_t seed) {
   if (!usable(values)) return {kNaN, kNaN};
   if (values.size() == 1) return {values[0], values[0]};
-  Random random(seed);
+  SplitMix random(seed);
   std::vector<double> medians(kResamples);
   std::vector<double> drawn(values.size());
   for (double& m : medians) {
@@ -97,11 +86,18 @@ Ratio paired_ratio(std::span<const double> numerator, std::span<const double> de
   return {std::exp(median(logs)), std::exp(interval.lo), std::exp(interval.hi), logs.size()};
 }
 
+double rate_of(const Sample& sample) {
+  return 1e9 * static_cast<double>(sample.tokens) / static_cast<double>(sample.time_ns);
+}
+
 std::map<unsigned, double> rate_by_round(const std::vector<Sample>& samples) {
+  std::map<unsigned, bool> calm;  // rounds with a sample that nothing disturbed
+  for (const Sample& s : samples) calm[s.round] = calm[s.round] || s.disturbed.empty();
   std::map<unsigned, std::vector<double>> rates;
   for (const Sample& s : samples) {
     if (s.time_ns == 0) continue;  // no clock is that fine: such a sample says nothing
-    rates[s.round].push_back(1e9 * static_cast<double>(s.tokens) / static_cast<double>(s.time_ns));
+    if (calm[s.round] && !s.disturbed.empty()) continue;
+    rates[s.round].push_back(rate_of(s));
   }
   std::map<unsigned, double> result;
   for (const auto& [round, values] : rates) result[round] = median(values);

@@ -11,6 +11,18 @@
 
 namespace ryz::report {
 
+// SplitMix64: the standard leaves its distributions to the library, and a verdict must not depend
+// on which one was linked.
+class SplitMix {
+ public:
+  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next();
+  std::size_t below(std::size_t n);  // in [0, n); the bias of 2^-64 * n does not matter here
+
+ private:
+  std::uint64_t state_;
+};
+
 // Where there is nothing to compute from (no values, or one that is not finite) all of these give
 // NaN, which reports turn into null with a reason.
 double median(std::span<const double> values);
@@ -42,7 +54,10 @@ Ratio paired_ratio(std::span<const double> numerator, std::span<const double> de
                    std::uint64_t seed);
 
 // ---- of samples --------------------------------------------------------------------------------
-// Tokens per second of each round; several samples of a round give its median.
+double rate_of(const Sample& sample);  // tokens per second
+
+// Tokens per second of each round; several samples of a round give its median. A sample that
+// something disturbed was taken again in its round: it counts only where all of them were.
 std::map<unsigned, double> rate_by_round(const std::vector<Sample>& samples);
 
 Throughput throughput(const std::vector<Sample>& samples, std::uint64_t seed);

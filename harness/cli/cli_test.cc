@@ -7,10 +7,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 
 #include "reports/report_json.h"
+#include "reports/statistics.h"
 
 namespace ryz {
 namespace {
@@ -62,7 +64,7 @@ class Cli : public testing::Test {
   // A short run on the smallest model.
   Outcome sweep(const std::string& arguments, const std::string& model = "tiny") const {
     return lab(
-        "sweep --rounds 3 --sample-ms 0.01 --threads 1 --prompt-tokens 3 --allow-debug --quiet "
+        "sweep --rounds 8 --sample-ms 0.01 --threads 1 --prompt-tokens 3 --allow-debug --quiet "
         "--model " +
         model + " " + arguments);
   }
@@ -186,9 +188,24 @@ class CliCompare : public Cli {
     Cli::SetUp();
     ASSERT_EQ(sweep("--kernel scalar --encoding all --grain 1 --out base.json").code, 0);
     base_ = report::read_report((dir_ / "base.json").string());
+    steady(base_);  // what is tested is the rule, not this machine
+    report::write_report(base_, (dir_ / "base.json").string());
   }
   void write(const report::Report& report) const {
     report::write_report(report, (dir_ / "new.json").string());
+  }
+  // Every sample of a cell takes the same time but for one part in a thousand.
+  static void steady(report::Report& report) {
+    for (report::Cell& c : report.cells) {
+      for (report::Sample& s : c.samples) {
+        s.tokens = 10;
+        s.time_ns = 100000000 + 100000 * (s.round % 2);
+        s.reference_compute_ns = 2000000;
+        s.reference_memory_ns = 3000000;
+        s.disturbed.clear();
+      }
+      if (c.tok_per_s) c.tok_per_s = report::throughput(c.samples, 42);
+    }
   }
   report::Cell& first_ok(report::Report& report) const {
     for (report::Cell& c : report.cells) {
@@ -209,17 +226,21 @@ TEST_F(CliCompare, AReportWithItselfPasses) {
 TEST_F(CliCompare, DoctoredReportsGetTheirCodesAlsoThroughAPipe) {
   report::Report slower = base_;
   report::Throughput& t = *first_ok(slower).tok_per_s;
-  for (double* v : {&t.median, &t.ci_lo, &t.ci_hi}) *v *= 0.5;
-  t.ci_lo = t.ci_hi = t.median;
-  report::Report clean = base_;
-  report::Throughput& u = *first_ok(clean).tok_per_s;
-  u.ci_lo = u.ci_hi = u.median;
-  report::write_report(clean, (dir_ / "clean.json").string());
+  for (double* v : {&t.median, &t.ci_lo, &t.ci_hi}) *v *= 0.9;
   write(slower);
-  EXPECT_EQ(lab("compare clean.json new.json").code, 1);
-  const Outcome piped =
-      shell(std::string("'") + RYZ_LAB_BINARY + "' compare clean.json new.json | tee t");
-  EXPECT_NE(piped.err.find("exit=1"), std::string::npos);
+  EXPECT_EQ(lab("compare base.json new.json").code, 1);
+  for (report::Sample& s : first_ok(slower).samples) s.time_ns = s.time_ns * 10 / 9;
+  write(slower);
+  EXPECT_EQ(lab("compare base.json new.json").code, 1);
+  const std::string compare =
+      std::string("'") + RYZ_LAB_BINARY + "' compare base.json new.json --github";
+  const Outcome piped = shell(compare + " | tee t");
+  EXPECT_NE(piped.err.find("::error title=ryz-lab%3A REGRESSED::"), std::string::npos) << piped.err;
+  EXPECT_TRUE(piped.err.ends_with("ryz-lab: verdict=regressed exit=1\n")) << piped.err;
+  std::ofstream(dir_ / "Makefile") << "gate:\n\t@" << compare << "\n";
+  const Outcome made = shell("make -s gate");
+  EXPECT_EQ(made.code, 2);  // make's own code for any failure: the last line still says which
+  EXPECT_NE(made.err.find("ryz-lab: verdict=regressed exit=1\n"), std::string::npos);
 
   report::Report missing = base_;
   std::erase_if(missing.cells, [&](const report::Cell& c) { return c.id == first_ok(base_).id; });
@@ -240,6 +261,34 @@ TEST_F(CliCompare, DoctoredReportsGetTheirCodesAlsoThroughAPipe) {
   EXPECT_EQ(other.code, 3);
   EXPECT_NE((other.out + other.err).find("cpu_model"), std::string::npos);
   EXPECT_EQ(lab("compare base.json new.json --allow cpu_model").code, 0);
+
+  report::Report nan = base_;
+  first_ok(nan).tok_per_s->median = std::numeric_limits<double>::quiet_NaN();
+  write(nan);
+  EXPECT_EQ(lab("compare base.json new.json").code, 4);
+
+  std::string text = report::to_json(base_);
+  const std::string version = report::kSchemaVersion;
+  text.replace(text.find(version), version.size(), "2.0.0");
+  std::ofstream(dir_ / "new.json") << text;
+  expect_one_error(lab("compare base.json new.json"), 5, "2.0.0");
+}
+
+TEST_F(CliCompare, AGateTooWeakSaysWhatItNeeds) {
+  report::Report few = base_;
+  for (report::Cell& c : few.cells) {
+    c.samples.resize(std::min<std::size_t>(3, c.samples.size()));
+    if (c.tok_per_s) c.tok_per_s = report::throughput(c.samples, 42);
+  }
+  write(few);
+  const Outcome weak = lab("compare base.json new.json");
+  EXPECT_EQ(weak.code, 6);
+  EXPECT_NE(weak.out.find("--rounds"), std::string::npos) << weak.out;
+  EXPECT_TRUE(weak.err.ends_with("ryz-lab: verdict=underpowered exit=6\n"));
+  write(base_);
+  EXPECT_EQ(lab("compare new.json base.json --min-rounds 9").code, 6);
+  expect_one_error(lab("compare base.json base.json --gate '('"), 2, "--gate");
+  expect_one_error(lab("compare base.json base.json --fail-on everything"), 2, "--fail-on");
 }
 
 TEST_F(CliCompare, WhatIsNoReportIsExitFive) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "reports/render/format.h"
 
 namespace ryz::report {
@@ -41,6 +43,9 @@ std::string row_text(const CompareRow& row, const TextOptions& options) {
     facts += "  " + change;
   }
   facts += "  " + row.reason;
+  if (row.q && row.test && row.change != Change::kSame) {
+    facts += fmt::format(", q={:.2g}, floor {:.1f}%", *row.q, 100.0 * std::expm1(row.test->floor));
+  }
   if (!row.gated) facts += ", not gated";
   if (!row.detail.empty()) facts += ": " + row.detail;
   const std::string id = ascii(row.id);
@@ -138,12 +143,7 @@ std::string render_text(const CompareResult& r, const TextOptions& options) {
     }
   }
   if (hidden > 0) text += fmt::format("{} more cell{}\n", hidden, hidden == 1 ? "" : "s");
-  if (r.comparable() && r.count(Change::kUnclear) > 0) {
-    text += wrap(
-        "UNCLEAR: changed by the threshold, within the noise of these runs; more --rounds "
-        "would tell",
-        options.width, "", "  ");
-  }
+  if (r.comparable() && !r.hint.empty()) text += wrap(r.hint, options.width, "hint: ", "      ");
   return text + wrap(compare_summary(r), options.width, "", "  ");
 }
 

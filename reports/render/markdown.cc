@@ -163,6 +163,7 @@ std::string render_markdown(const CompareResult& r, const Report* fresh) {
         "with `" +
         allow_hint(r) + "`.\n";
   }
+  if (r.comparable() && !r.hint.empty()) text += "\n" + markdown_text(r.hint) + ".\n";
   if (!first.empty()) text += "\n" + table_within(first, kMaxCommentBytes / 2);
   std::string details;
   for (const auto& warning : r.warnings) {
@@ -177,8 +178,9 @@ std::string render_markdown(const CompareResult& r, const Report* fresh) {
                       rest.size());
   text += details;
   text +=
-      "\nMedians of rounds; a change counts when it reaches the threshold and the 95 % "
-      "intervals do not overlap.\n\n";
+      "\nHodges-Lehmann shift of log(tok/s) over rounds; a change counts when it reaches the "
+      "threshold, is significant over all gated cells, exceeds the cell's own noise floor and its "
+      "95 % interval excludes zero.\n\n";
   constexpr const char* kEnd = "\n</details>\n";
   const std::size_t used = text.size() + 200;
   if (!rest.empty()) {

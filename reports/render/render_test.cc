@@ -6,6 +6,7 @@
 
 #include "reports/render/compare_text.h"
 #include "reports/render/csv.h"
+#include "reports/render/github.h"
 #include "reports/render/markdown.h"
 #include "reports/render/text.h"
 #include "reports/sample_report.h"
@@ -61,14 +62,14 @@ TEST(RenderText, ShowsWhatTheReportFound) {
              {"Intel(R) Xeon(R) Platinum 8481C",
               "key 7c1e5d20",
               "4 cores/8 threads",
-              "10 cells (8 ok, 1 wrong, 1 skipped) x 5 rounds",
+              "10 cells (8 ok, 1 wrong, 1 skipped) x 10 rounds",
               "3 kernel/encoding pairs, 2 run",
               "known wrong: sign-bits",
               "1.51 GB",
               "41.25 at t=4",
               "decode: tok/s",
               "prefill: tok/s",
-              "133.7 +-0.4%",
+              "133.7 +-0.3%",
               "avx512-gather/sign-bits",
               "wrong",
               "310%",
@@ -181,6 +182,16 @@ TEST(RenderMarkdown, CommentHasTheMarkerAndTheWorstFirst) {
                     "**SIGN\\_BITS**", "<details>", "</details>"});
   EXPECT_LT(text.find("REGRESSED"), text.find("<details>"));
   expect_all(render_markdown(sample_comparison(false)), {"not comparable", "--allow cpu_model"});
+}
+
+TEST(RenderGithub, OneCommandAFinding) {
+  const std::string text = render_github(sample_comparison(true));
+  expect_all(text, {std::string("::error title=ryz-lab%3A REGRESSED::") + kSampleFast, "-10.0%25",
+                    "::error title=ryz-lab%3A regressed::gate: 8 of 10 cells"});
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  const std::string elsewhere = render_github(sample_comparison(false));
+  expect_all(elsewhere, {"::error title=ryz-lab%3A not comparable::cpu_model: 143 -> 97"});
+  EXPECT_EQ(elsewhere.find("REGRESSED"), std::string::npos);
 }
 
 TEST(RenderMarkdown, CommentStaysBelowTheLimit) {

@@ -1,0 +1,71 @@
+// Whether one cell's speed moved between two reports: from samples to a shift with its interval,
+// its p and its floor, and from those to a state. The only place that decides about speeds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reports/rank_tests.h"
+#include "reports/report.h"
+
+namespace ryz::report {
+
+// In the order they are listed: worst first.
+enum class Change : std::uint8_t {
+  kInvalid,
+  kRegressed,
+  kMissing,
+  kUnclear,
+  kImproved,
+  kAdded,
+  kSame,
+};
+inline constexpr std::size_t kChanges = 7;
+const char* change_name(Change change);  // "INVALID", "REGRESSED", ...
+
+struct SpeedTestOptions {
+  bool paired = false;         // round i of both sides was taken together
+  std::size_t min_rounds = 8;  // so many undisturbed rounds are enough to leave out the others
+  // A/A change of the cell between reports of the same code, as a ratio; replaces the split-half.
+  std::optional<double> calibrated_floor;
+};
+
+// What the samples say, before other cells are looked at. Shifts are natural logarithms of
+// fresh / base.
+struct SpeedTest {
+  Shift shift;
+  // What was compared: "time" (tok/s as it was), or tok/s relative to the machine at that moment,
+  // by the fixed work beside each sample: "compute", "memory". The tightest within the reports.
+  std::string measure = "time";
+  // The other view (relative where `measure` is time, and the reverse), where there is one.
+  std::optional<double> other_estimate;
+  double floor = 0.0;                       // |shift| between equal code that these data show
+  std::string floor_source = "split_half";  // "split_half", "calibrated", "none"
+  std::size_t disturbed_base = 0, disturbed_fresh = 0;  // rounds, of those compared
+  bool disturbed = false;                               // more than a quarter of a side's rounds
+  bool summary_differs = false;  // a median that does not follow from its samples: it is believed
+  bool identical = false;        // the very same samples on both sides: one measurement, not two
+  bool usable = false;           // two rounds a side at least
+};
+SpeedTest test_speed(const Cell& base, const Cell& fresh, const SpeedTestOptions& options);
+
+struct Judgement {
+  Change change = Change::kUnclear;
+  std::string reason;
+  double change_ratio = 0.0;  // fresh / base - 1: below zero is slower
+  double ci_lo = 0.0, ci_hi = 0.0;
+  // Where noise hides the answer: rounds a side (or pairs) with which the interval would be
+  // narrower than the threshold, going by its width now.
+  std::optional<std::size_t> rounds_needed;
+};
+
+// A change is one (REGRESSED, IMPROVED) when all hold: it reaches the threshold; its adjusted p
+// `q` is below alpha; it exceeds the cell's own floor; its 95 % interval excludes zero; time and
+// the machine-relative view agree; the rounds were not mostly disturbed. SAME needs the interval
+// inside the threshold. Anything else is UNCLEAR, with the reason.
+Judgement judge_speed(const SpeedTest& test, double q, double threshold, double alpha);
+
+}  // namespace ryz::report
