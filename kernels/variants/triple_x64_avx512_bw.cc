@@ -54,42 +54,63 @@ inline void store_rows(const Sums& sums, std::uint32_t live, std::int32_t* out) 
                            _mm512_permutex2var_epi32(sums.even, high, sums.odd));
 }
 
-inline void multiply_tile(const std::uint8_t* codes, std::size_t units, const std::int16_t* table,
-                          std::uint64_t live, std::int32_t* out) {
-  Sums sums[2];
-  for (std::size_t first = 0; first < units; first += kUnitsBeforeWidening) {
-    const std::size_t left = units - first;
+// kTiles tiles of rows, of which the last has the `live` rows: together because a unit's tables
+// take more bytes than its codes of one tile, and do not stay in the L1 cache.
+template <int kTiles>
+inline void multiply_tiles(const PackedView& weights, std::size_t first, std::size_t units,
+                           const std::int16_t* table, std::uint64_t live, std::int32_t* out) {
+  constexpr int kRegisters = 2 * kTiles;
+  const std::uint8_t* codes = weights.data + first / kTripleX64Rows * weights.tile_bytes;
+  Sums sums[kRegisters];
+  for (std::size_t done = 0; done < units; done += kUnitsBeforeWidening) {
+    const std::size_t left = units - done;
     const std::size_t n = left < kUnitsBeforeWidening ? left : kUnitsBeforeWidening;
-    __m512i words[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    __m512i words[kRegisters];
+#pragma GCC unroll 8
+    for (int i = 0; i < kRegisters; ++i) words[i] = _mm512_setzero_si512();
     for (std::size_t u = 0; u < n; ++u) {
-      prefetch_stream(codes);
-      prefetch_stream(codes + 64);
       const __m512i tables[3] = {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 32),
                                  _mm512_loadu_si512(table + 64)};
-      words[0] = add_unit(words[0], _mm512_loadu_si512(codes), tables);
-      words[1] = add_unit(words[1], _mm512_loadu_si512(codes + 64), tables);
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kRegisters; ++i) {
+        const std::uint8_t* c = codes + i / 2 * weights.tile_bytes + i % 2 * 64;
+        prefetch_stream(c);
+        words[i] = add_unit(words[i], _mm512_loadu_si512(c), tables);
+      }
       codes += kTripleX64UnitBytes;
       table += kUnitEntries;
     }
-    sums[0].add(words[0]);
-    sums[1].add(words[1]);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRegisters; ++i) sums[i].add(words[i]);
   }
-  store_rows(sums[0], static_cast<std::uint32_t>(live), out);
-  if ((live >> 32) != 0) store_rows(sums[1], static_cast<std::uint32_t>(live >> 32), out + 32);
+#pragma GCC unroll 8
+  for (int i = 0; i < kRegisters; ++i) {
+    const std::uint64_t rows = i / 2 + 1 < kTiles ? ~std::uint64_t{0} : live;
+    const auto half = static_cast<std::uint32_t>(rows >> (32 * (i % 2)));
+    if (half != 0) store_rows(sums[i], half, out + 32 * i);
+  }
 }
 
 void multiply(const PackedView& weights, const Activations& activations, const void* table,
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
+  constexpr std::size_t kTogether = 4;
   const std::size_t units = units_of(weights.cols);
-  for (std::size_t first = rows.begin; first < rows.end; first += kTripleX64Rows) {
+  for (std::size_t first = rows.begin; first < rows.end;) {
     const std::size_t left = rows.end - first;
+    const bool together = left >= kTogether * kTripleX64Rows;
+    const std::uint64_t live =
+        left < kTripleX64Rows ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
     for (std::size_t t = 0; t < activations.tokens; ++t) {
-      multiply_tile(weights.data + first / kTripleX64Rows * weights.tile_bytes, units,
-                    static_cast<const std::int16_t*>(table) + t * units * kUnitEntries,
-                    left < kTripleX64Rows ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0},
-                    out + t * out_stride + (first - rows.begin));
+      const auto* entries = static_cast<const std::int16_t*>(table) + t * units * kUnitEntries;
+      std::int32_t* y = out + t * out_stride + (first - rows.begin);
+      if (together) {
+        multiply_tiles<kTogether>(weights, first, units, entries, live, y);
+      } else {
+        multiply_tiles<1>(weights, first, units, entries, live, y);
+      }
     }
+    first += (together ? kTogether : 1) * kTripleX64Rows;
   }
 }
 
