@@ -383,4 +383,31 @@ CompareResult compare(const Report& base, const Report& fresh, const CompareOpti
   return result;
 }
 
+void confirm_regressions(CompareResult& first, const CompareResult& second,
+                         const CompareOptions& options) {
+  for (CompareRow& row : first.rows) {
+    if (!row.gated || row.change != Change::kRegressed) continue;
+    const auto again = std::find_if(second.rows.begin(), second.rows.end(),
+                                    [&](const CompareRow& r) { return r.id == row.id; });
+    if (again != second.rows.end() && again->change == Change::kRegressed) {
+      row.reason = "confirmed";
+      continue;
+    }
+    row.change = Change::kUnclear;
+    row.reason = "not_confirmed";
+    if (again != second.rows.end() && again->change_ratio) {
+      row.detail = fmt::format("{:+.1f} % when measured again", 100.0 * *again->change_ratio);
+    }
+    --first.counts[static_cast<std::size_t>(Change::kRegressed)];
+    ++first.counts[static_cast<std::size_t>(Change::kUnclear)];
+  }
+  if (first.verdict != "regressed" || first.count(Change::kRegressed) > 0) return;
+  // What the first measurement called a regression only: the rest of its gate stands.
+  const bool missing = options.fail_on.missing && first.count(Change::kMissing) > 0;
+  const bool unclear =
+      2 * first.count(Change::kUnclear) > first.gated || options.fail_on.inconclusive;
+  first.verdict = missing ? "missing" : unclear ? "unclear" : "pass";
+  first.exit_code = missing ? kGateFailed : unclear ? kTooWeak : kPass;
+}
+
 }  // namespace ryz::report

@@ -94,6 +94,11 @@ struct CompareResult {
 
 CompareResult compare(const Report& base, const Report& fresh, const CompareOptions& options);
 
+// A second measurement of the first's regressed cells: those that did not regress again become
+// UNCLEAR ("not_confirmed"), the others "confirmed"; the verdict follows.
+void confirm_regressions(CompareResult& first, const CompareResult& second,
+                         const CompareOptions& options);
+
 // Names that `allow` understands.
 std::vector<std::string> comparability_keys();
 

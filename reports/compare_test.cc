@@ -363,6 +363,20 @@ TEST(Compare, AnotherClockIsNotComparable) {
   EXPECT_EQ(r.hard[0].key, "calibration");
 }
 
+TEST(Compare, WhatDoesNotRegressAgainIsNotConfirmed) {
+  const auto slower = [](Report& f) { scale_speed(cell_of(f, kSampleFast), 0.9); };
+  CompareResult first = doctored(slower);
+  confirm_regressions(first, doctored(slower), {});
+  EXPECT_EQ(first.exit_code, 1);
+  EXPECT_EQ(row_of(first, kSampleFast).reason, "confirmed");
+  confirm_regressions(first, doctored([](Report&) {}), {});
+  EXPECT_EQ(first.exit_code, 0);
+  EXPECT_EQ(first.verdict, "pass");
+  EXPECT_EQ(row_of(first, kSampleFast).change, Change::kUnclear);
+  EXPECT_EQ(row_of(first, kSampleFast).reason, "not_confirmed");
+  EXPECT_EQ(first.count(Change::kRegressed), 0u);
+}
+
 TEST(Compare, DuplicateIdsAreAWarning) {
   const CompareResult r = doctored([](Report& f) { f.cells.push_back(f.cells[0]); });
   ASSERT_EQ(r.warnings.size(), 1u);

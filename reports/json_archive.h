@@ -72,6 +72,10 @@ class Writer {
   void later(const char* name, const std::vector<T>& values) {
     if (!values.empty()) (*this)(name, values);
   }
+  template <class T>
+  void later(const char* name, const std::map<std::string, T>& values) {
+    if (!values.empty()) (*this)(name, values);
+  }
   void later(const char* name, const std::string& value) {
     if (!value.empty()) (*this)(name, value);
   }
@@ -110,6 +114,9 @@ class Writer {
   static OrderedJson encode(const std::string& value) { return value; }
   static OrderedJson encode(Status value) { return status_name(value); }
   static OrderedJson encode(State value) { return state_name(value); }
+  static OrderedJson encode(double value) {  // of a list or map: nowhere to put a reason
+    return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
+  }
   template <std::integral T>
   static OrderedJson encode(T value) {
     return value;
@@ -212,6 +219,10 @@ class Reader {
   }
   template <class T>
   void later(const char* name, std::vector<T>& values) {
+    if (object_.contains(name)) (*this)(name, values);
+  }
+  template <class T>
+  void later(const char* name, std::map<std::string, T>& values) {
     if (object_.contains(name)) (*this)(name, values);
   }
   void later(const char* name, std::string& value) {

@@ -214,6 +214,10 @@ struct Cell {
   std::optional<Roofline> roofline;
   std::string roofline_reason;
   std::uint64_t weights_bytes = 0, table_bytes = 0;
+  // Events a token of all samples, scaled where an event shared its counter; what cannot be counted
+  // is missing here and has its reason in Report::counters.
+  std::map<std::string, double> counters;
+  std::optional<double> counters_running_ratio;  // the smallest share of time an event was counted
   bool operator==(const Cell&) const = default;
 };
 
@@ -294,6 +298,14 @@ struct Bandwidth {
   bool operator==(const Bandwidth&) const = default;
 };
 
+// An event of the kernel's perf subsystem: whether it could be counted, and why not.
+struct CounterState {
+  std::string name;
+  bool available = false;
+  std::string reason;
+  bool operator==(const CounterState&) const = default;
+};
+
 struct Report {
   std::string report_id;
   std::string command;
@@ -307,6 +319,7 @@ struct Report {
   Config config;
   std::vector<CatalogueEntry> catalogue;
   std::vector<Bandwidth> read_bandwidth;
+  std::vector<CounterState> counters;
   std::vector<Cell> cells;
   std::vector<Curve> curves;
   std::vector<LadderStage> ladder;

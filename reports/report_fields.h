@@ -223,6 +223,15 @@ void fields(A& a, Of<A, Cell>& v) {
     g("weights_bytes", v.weights_bytes);
     g("table_bytes", v.table_bytes);
   });
+  a.later("counters", v.counters);
+  a.later("counters_running_ratio", v.counters_running_ratio);
+}
+
+template <class A>
+void fields(A& a, Of<A, CounterState>& v) {
+  a("name", v.name);
+  a("available", v.available);
+  a("reason", v.reason);
 }
 
 template <class A>
@@ -321,6 +330,7 @@ void fields(A& a, Of<A, Report>& v) {
   a("config", v.config);
   a("catalogue", v.catalogue);
   a.group("roofs", [&](auto& g) { g("read_gb_per_s", v.read_bandwidth); });
+  a.later("counters", v.counters);
   a("cells", v.cells);
   a("curves", v.curves);
   a("ladder", v.ladder);

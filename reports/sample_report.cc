@@ -99,6 +99,8 @@ Cell make_cell(const std::string& phase, const std::string& kernel, const std::s
   c.roofline = {1500000, 1.5e-3 * tok_per_s, 0.41};
   c.weights_bytes = 1234567;
   c.table_bytes = 20736;
+  c.counters = {{"context_switches", 0.01}, {"task_clock_ns", 2.5e6}};
+  c.counters_running_ratio = 1.0;
   return c;
 }
 
@@ -329,6 +331,8 @@ Report sample_report() {
                   .runnable = false,
                   .reason = "needs avx512vnni"}};
   r.read_bandwidth = {{1, 12.5}, {4, 41.25}};
+  r.counters = {{"task_clock_ns", true, ""},
+                {"cycles", false, "this CPU shows no such counter here"}};
   add_cells(r);
   add_conclusions(r);
   r.warnings = {"load 0.25 before the run"};

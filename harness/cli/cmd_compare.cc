@@ -7,6 +7,8 @@
 #include <regex>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/exec_pairs.h"
+#include "harness/cli/flags.h"
 #include "harness/cli/output.h"
 #include "harness/plan/axes.h"
 #include "harness/plan/usage_error.h"
@@ -37,6 +39,10 @@ struct Flags {
   bool fail_on_unclear = false;
   bool allow_underpowered = false;
   bool github = false;
+  bool exec = false;
+  unsigned pairs = 12;
+  unsigned confirm = 1;
+  CLI::Option* min_rounds_given = nullptr;
 };
 
 // "5%" or "0.05".
@@ -120,10 +126,11 @@ void add_rule_flags(CLI::App& cmd, Flags& flags) {
       ->check(CLI::IsMember({"bh", "holm", "none"}))
       ->capture_default_str()
       ->group(group);
-  cmd.add_option("--min-rounds", flags.min_rounds, "Rounds a cell of the default gate has in base")
-      ->check(CLI::Range(2, 10000))
-      ->capture_default_str()
-      ->group(group);
+  flags.min_rounds_given = cmd.add_option("--min-rounds", flags.min_rounds,
+                                          "Rounds a cell of the default gate has in base")
+                               ->check(CLI::Range(2, 10000))
+                               ->capture_default_str()
+                               ->group(group);
   cmd.add_option("--gate", flags.gate,
                  "Which cells count: default (exact, ok, enough rounds in base), all, or a regular "
                  "expression on ids")
@@ -144,6 +151,41 @@ void add_rule_flags(CLI::App& cmd, Flags& flags) {
       ->group(group);
   cmd.add_option("--allow", flags.allow, "Keys that may differ, e.g. cpu_model,llc_bytes")
       ->group(group);
+}
+
+void add_exec_flags(CLI::App& cmd, Flags& flags) {
+  const std::string group = "Two binaries";
+  cmd.add_flag("--exec", flags.exec,
+               "BASE and NEW are ryz-lab binaries: run both in ABBA pairs; flags of their `sweep` "
+               "follow --")
+      ->group(group);
+  cmd.add_option("--pairs", flags.pairs, "Pairs of runs")
+      ->check(CLI::Range(2U, 1000U))
+      ->capture_default_str()
+      ->group(group);
+  cmd.add_option("--confirm", flags.confirm,
+                 "Measure regressed cells so many times again; all must agree")
+      ->check(CLI::Range(0U, 10U))
+      ->capture_default_str()
+      ->group(group);
+}
+
+// Cells that did not regress again in a second measurement are unclear.
+report::CompareResult confirmed(const ExecOptions& exec, const Flags& flags,
+                                report::CompareOptions options, report::CompareResult first) {
+  for (unsigned i = 0; i < flags.confirm && first.verdict == "regressed"; ++i) {
+    std::vector<std::string> ids;
+    for (const report::CompareRow& row : first.rows) {
+      if (row.gated && row.change == report::Change::kRegressed) ids.push_back(row.id);
+    }
+    ExecOptions again = exec;
+    again.flags.emplace_back("--filter");
+    again.flags.push_back(filter_of(ids));
+    const ExecReports reports = run_pairs(again);
+    if (reports.interrupted) return first;
+    confirm_regressions(first, report::compare(reports.base, reports.fresh, options), options);
+  }
+  return first;
 }
 
 void add_output_flags(CLI::App& cmd, Flags& flags) {
@@ -186,6 +228,29 @@ void deliver(const report::CompareResult& result, const report::Report& fresh, c
                    : report::render_text(result, {context.width, context.color, flags.all}));
 }
 
+void compare_binaries(const Flags& flags, report::CompareOptions options,
+                      std::vector<std::string> run_flags, Context& context) {
+  options.paired = true;
+  // As many undisturbed pairs as let one of 24 cells fire.
+  if (flags.min_rounds_given->count() == 0) {
+    options.min_rounds = std::min<std::size_t>(10, flags.pairs);
+  }
+  ExecOptions exec;
+  exec.base = flags.base;
+  exec.fresh = flags.fresh;
+  exec.flags = std::move(run_flags);
+  exec.pairs = flags.pairs;
+  exec.interrupted = context.interrupted;
+  const ExecReports reports = run_pairs(exec);
+  if (reports.interrupted) {
+    context.verdict = "interrupted";
+    context.exit_code = kExitInterrupted;
+    return;
+  }
+  deliver(confirmed(exec, flags, options, report::compare(reports.base, reports.fresh, options)),
+          reports.fresh, flags, context);
+}
+
 }  // namespace
 
 void add_compare(CLI::App& app, Context& context) {
@@ -200,16 +265,23 @@ void add_compare(CLI::App& app, Context& context) {
       "Examples:\n  ryz-lab compare base.json new.json\n"
       "  ryz-lab compare base.json new.json --threshold 3% --markdown pr.md\n"
       "  ryz-lab compare base.json new.json --allow cpu_model_name\n"
-      "  ryz-lab compare base.json new.json --calibrate base2.json,base3.json");
-  cmd->add_option("BASE", flags->base, "The report to measure against")->required();
-  cmd->add_option("NEW", flags->fresh, "The report to judge")->required();
+      "  ryz-lab compare base.json new.json --calibrate base2.json,base3.json\n"
+      "  ryz-lab compare --exec base/ryz-lab new/ryz-lab -- --model small --encoding two-bit");
+  cmd->add_option("BASE", flags->base, "The report (or binary) to measure against")->required();
+  cmd->add_option("NEW", flags->fresh, "The report (or binary) to judge")->required();
   add_rule_flags(*cmd, *flags);
+  add_exec_flags(*cmd, *flags);
   add_output_flags(*cmd, *flags);
-  cmd->callback([flags, &context] {
+  cmd->allow_extras();
+  cmd->callback([flags, cmd, &context] {
     report::CompareOptions options = compare_options(*flags);
+    std::vector<std::string> rest = cmd->remaining();
+    std::erase(rest, "--");
+    if (!flags->exec && !rest.empty()) throw CLI::ExtrasError(rest);
     for (const std::string& path : {flags->markdown, flags->json, flags->html, flags->junit}) {
       if (!path.empty()) report::check_writable(path);
     }
+    if (flags->exec) return compare_binaries(*flags, std::move(options), std::move(rest), context);
     const report::Report base = report::read_report(flags->base);
     const report::Report fresh = report::read_report(flags->fresh);
     std::vector<report::Report> calibration;

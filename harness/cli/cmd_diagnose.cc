@@ -49,15 +49,19 @@ void add_diagnose(CLI::App& app, Context& context) {
   cmd->add_flag("--strict", flags->strict, "Exit 1 where a verdict is blocked")->group("Gates");
   cmd->callback([flags, &context] {
     LabOptions options = resolve(flags->run, *context.catalogue);
-    options.ladder_model =
-        flags->model->count() > 0 && flags->ladder != "none" ? "" : flags->ladder;
+    if (!options.self_test) {
+      options.ladder_model =
+          flags->model->count() > 0 && flags->ladder != "none" ? "" : flags->ladder;
+    }
     options.fail_under = flags->fail_under;
     options.gate_asked = flags->gate->count() > 0;
     options.strict = flags->strict;
     options.run.stop = context.interrupted;
     check_outputs(flags->outputs);
+    keep_journal(flags->outputs, options);
     const report::Report report = run_diagnose(options, *context.catalogue, context.argv);
     deliver(report, flags->outputs, context);
+    drop_journal(report, options);
   });
 }
 

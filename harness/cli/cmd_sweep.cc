@@ -31,8 +31,11 @@ void add_sweep(CLI::App& app, Context& context) {
     LabOptions options = resolve(flags->run, *context.catalogue);
     options.run.stop = context.interrupted;
     check_outputs(flags->outputs);
+    keep_journal(flags->outputs, options);
+    options.self_test = false;
     const report::Report report = run_sweep(options, *context.catalogue, context.argv);
     deliver(report, flags->outputs, context);
+    drop_journal(report, options);
   });
 }
 

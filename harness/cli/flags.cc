@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <stdexcept>
 
+#include "harness/diagnose/injected_faults.h"
 #include "harness/measure/machine.h"
 #include "harness/plan/axes.h"
 #include "harness/plan/faults.h"
@@ -152,13 +154,33 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
       ->group(what);
   app.add_option("--exclude", f.exclude, "Not the cells whose id matches")->group(what);
   const std::string how = "How to measure";
-  app.add_option("--rounds", f.rounds, "Rounds; each visits every cell once")
-      ->check(CLI::Range(1U, 10000U))
+  app.add_option("--profile", f.profile,
+                 "quick (3 rounds of 20 ms), default (3 of 50 ms) or gate (10 of 100 ms); diagnose "
+                 "gives the cells that compare gates 8 rounds at least")
+      ->check(CLI::IsMember({"quick", "default", "gate"}))
       ->capture_default_str()
       ->group(how);
-  app.add_option("--sample-ms", f.sample_ms, "Shortest sample")
+  app.add_option("--rounds", f.rounds, "Rounds; each visits every cell once [the profile's]")
+      ->check(CLI::Range(1U, 10000U))
+      ->group(how);
+  app.add_option("--sample-ms", f.sample_ms, "Shortest sample [the profile's]")
       ->check(CLI::Range(0.01, 1e6))
-      ->capture_default_str()
+      ->group(how);
+  app.add_option(
+         "--budget", f.budget,
+         "Time for the whole run, e.g. 90s or 10m: rounds beyond three are left out to hold "
+         "it; where three do not fit the report is incomplete (exit 8)")
+      ->group(how);
+  app.add_option("--journal", f.journal,
+                 "Every sample goes to this file at once [the JSON report's name with .journal]")
+      ->group(how);
+  app.add_flag("--resume", f.resume, "Go on with the journal of a run that was cut short")
+      ->group(how);
+  app.add_option(
+         "--inject", f.inject,
+         "Put in a fault and judge it: simd-off, lut-bitflip, tail-bug, empty-kernel, race, "
+         "lock, imbalance, fine-grain, none; or extra-rows:PERCENT")
+      ->envname("RYZ_LAB_INJECT")
       ->group(how);
   app.add_option("--prompt-tokens", f.prompt_tokens, "Tokens of a prefill sample")
       ->check(CLI::Range(1U, 4096U))
@@ -224,6 +246,56 @@ std::vector<const Kernel*> select_kernels(const std::string& kernel, const std::
   }
   return chosen;
 }
+
+double parse_duration(const std::string& flag, const std::string& text) {
+  double value = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
+  const double scale = unit.empty() || unit == "s" ? 1.0
+                       : unit == "m"               ? 60.0
+                       : unit == "h"               ? 3600.0
+                                                   : 0.0;
+  if (error != std::errc{} || !(value > 0.0) || scale == 0.0) {
+    throw UsageError({.id = "RZ216",
+                      .message = "a duration is a number with s, m or h",
+                      .flag = flag,
+                      .text = text,
+                      .length = std::max<std::size_t>(1, text.size()),
+                      .help = "e.g. " + flag + " 10m"});
+  }
+  return value * scale;
+}
+
+namespace {
+
+struct Profile {
+  unsigned rounds;
+  double sample_ms;
+};
+Profile profile_named(const std::string& name) {
+  if (name == "quick") return {3, 20.0};
+  if (name == "gate") return {10, 100.0};
+  return {3, 50.0};
+}
+
+void inject(const std::string& fault, const Catalogue& catalogue, LabOptions& options) {
+  try {
+    options.run.execute = fault_execution(fault, catalogue);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError({.id = "RZ217",
+                      .message = error.what(),
+                      .flag = "--inject",
+                      .text = fault,
+                      .length = std::max<std::size_t>(1, fault.size()),
+                      .help = "one of " + join_names(fault_names())});
+  }
+  options.fault = fault;
+  options.self_test = true;
+  options.ladder_model = "none";
+}
+
+}  // namespace
 
 std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::string& text) {
   std::vector<std::int32_t> tokens;
@@ -294,8 +366,14 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   o.axes.phases = parse_phases(f.phase);
   resolve_schedule(f, o.axes);
   o.axes.threads = parse_threads(f.threads, f.oversubscribe, true);
-  o.run.rounds = f.rounds;
-  o.run.sample_ms = f.sample_ms;
+  const Profile profile = profile_named(f.profile);
+  constexpr unsigned kGateRounds = 8;  // the fewest with which 24 cells (up to 321) can fire
+  o.run.rounds = f.rounds != 0 ? f.rounds : profile.rounds;
+  o.run.gate_rounds = f.rounds != 0 ? 0 : std::max(kGateRounds, profile.rounds);
+  o.run.sample_ms = f.sample_ms > 0.0 ? f.sample_ms : profile.sample_ms;
+  if (!f.budget.empty()) o.budget_s = parse_duration("--budget", f.budget);
+  o.journal = f.journal;
+  o.resume = f.resume;
   o.run.prefill_tokens = f.prompt_tokens;
   o.run.decode_tokens = f.gen_tokens;
   o.run.seed = f.seed;
@@ -304,6 +382,7 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   o.filter = f.filter;
   o.exclude = f.exclude;
   o.quiet = f.quiet;
+  if (!f.inject.empty()) inject(f.inject, catalogue, o);
   return o;
 }
 

@@ -40,8 +40,13 @@ struct RunFlags {
   std::string barrier = "yield";
   std::string bundle, keep_fault;
   std::string prompt;
-  unsigned rounds = 3;
-  double sample_ms = 50.0;
+  std::string profile = "default";
+  unsigned rounds = 0;     // 0: the profile's
+  double sample_ms = 0.0;  // 0: the profile's
+  std::string budget;
+  std::string journal;
+  bool resume = false;
+  std::string inject;
   unsigned prompt_tokens = 16;
   unsigned gen_tokens = 0;
   std::uint64_t seed = 42;
@@ -62,6 +67,9 @@ LabOptions resolve(const RunFlags& flags, const Catalogue& catalogue);
 // the first runnable exact pair in the catalogue's order for each value of the other.
 std::vector<const Kernel*> select_kernels(const std::string& kernel, const std::string& encoding,
                                           const Catalogue& catalogue);
+
+// "90", "90s", "10m" or "1h" in seconds. Throws UsageError.
+double parse_duration(const std::string& flag, const std::string& text);
 
 // "1,5,9" as token ids. Throws UsageError.
 std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::string& text);

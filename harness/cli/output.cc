@@ -47,6 +47,15 @@ void check_outputs(const ReportOutputs& o) {
   }
 }
 
+void keep_journal(const ReportOutputs& o, LabOptions& options) {
+  const bool device = o.out.rfind("/dev/", 0) == 0;
+  if (options.journal.empty() && !o.out.empty() && !device) options.journal = o.out + ".journal";
+}
+
+void drop_journal(const report::Report& report, const LabOptions& options) {
+  if (!options.journal.empty() && report.complete) std::remove(options.journal.c_str());
+}
+
 std::string render(const report::Report& report, const std::string& format, bool all,
                    const Context& context) {
   if (format == "json") return report::to_json(report);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "harness/cli/commands.h"
+#include "harness/diagnose/diagnose.h"
 #include "reports/compare.h"
 #include "reports/report.h"
 
@@ -26,6 +27,11 @@ void add_renderings(CLI::App& app, ReportOutputs& outputs);
 
 // Throws ReportError where one of the files cannot be written: before a run, not after it.
 void check_outputs(const ReportOutputs& outputs);
+
+// Where the samples go while the run lasts: beside the JSON report, unless --journal says where.
+void keep_journal(const ReportOutputs& outputs, LabOptions& options);
+// Once the report holds all of them the journal is of no more use; a run cut short keeps it.
+void drop_journal(const report::Report& report, const LabOptions& options);
 
 // Writes the files, prints the result, and sets the context's verdict and exit code. The HTML page
 // also shows `comparison`, where there is one.

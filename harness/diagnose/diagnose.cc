@@ -12,7 +12,9 @@
 
 #include "harness/diagnose/ladder.h"
 #include "harness/diagnose/scaling.h"
+#include "harness/diagnose/self_test.h"
 #include "harness/measure/machine.h"
+#include "harness/measure/perf_counters.h"
 #include "harness/measure/roofs.h"
 #include "harness/plan/axes.h"
 #include "harness/plan/usage_error.h"
@@ -163,10 +165,19 @@ class Lab {
     if (options_.roofs) measure_bandwidth();
     session.truth();
     KernelChecks checks(session);
-    RunResult run = run_cells(session, checks, specs_, options_.run, progress_,
+    RunOptions matrix_options = options_.run;
+    if (matrix_options.deadline && wants_ladder()) {
+      // The ladder's models take as long as the matrix does.
+      matrix_options.deadline = Clock::now() + (*options_.run.deadline - Clock::now()) / 2;
+    }
+    RunResult run = run_cells(session, checks, specs_, matrix_options, progress_,
                               "matrix on " + session.weights().source);
     report_.config.prompt = session.options().prompt;
     complete_ = run.complete;
+    if (run.rounds_left_out) {
+      report_.warnings.emplace_back("rounds were left out to hold --budget");
+    }
+    if (options_.self_test && complete_) self_test(session, checks, run);
     for (CellResult& r : run.cells) {
       r.cell.repro = repro(r.cell);
       results_.emplace_back(r.spec.requested, r.cell);
@@ -258,6 +269,34 @@ class Lab {
     constexpr std::size_t kMost = 2;
     if (order.size() > kMost) order.resize(kMost);
     return order;
+  }
+
+  // The fastest exact decode cell with all threads (where none is right, the first there is), and
+  // what its controls say.
+  void self_test(Session& session, KernelChecks& checks, const RunResult& run) {
+    const CellResult* subject = nullptr;
+    const Cell* wrong = nullptr;
+    std::vector<const Kernel*> kernels;
+    for (const CellResult& r : run.cells) {
+      if (!r.cell.exact || r.cell.status == Status::kSkipped || r.spec.phase != Phase::kDecode) {
+        continue;
+      }
+      const CellSpec executed = options_.run.execute ? options_.run.execute(r.spec) : r.spec;
+      if (std::find(kernels.begin(), kernels.end(), executed.called()) == kernels.end()) {
+        kernels.push_back(executed.called());
+      }
+      if (r.cell.status == Status::kWrong && wrong == nullptr) wrong = &r.cell;
+      const auto speed = [](const CellResult* c) {
+        return c->cell.tok_per_s ? c->cell.tok_per_s->median : 0.0;
+      };
+      if (subject == nullptr || speed(&r) > speed(subject)) subject = &r;
+    }
+    if (subject == nullptr) return;
+    SelfTest test = run_self_test(session, checks, catalogue_, subject->spec, all_cores_, kernels,
+                                  wrong, options_.run, progress_);
+    report_.verdicts = std::move(test.verdicts);
+    for (Cell& c : test.cells) report_.cells.push_back(std::move(c));
+    complete_ = complete_ && test.complete;
   }
 
   void ladder(Session& session, KernelChecks& checks) {
@@ -375,10 +414,38 @@ void decide(Report& report, const LabOptions& options, bool interrupted) {
   }
 }
 
-Report run(const std::string& command, const LabOptions& options, const Catalogue& catalogue,
+Report run(const std::string& command, const LabOptions& asked, const Catalogue& catalogue,
            const std::vector<std::string>& argv) {
   const auto start = Clock::now();
+  const PerfCounters& counters = process_counters();  // before the first team's threads
+  LabOptions options = asked;
   Report report = begin_report(command, argv, options, catalogue);
+  report.counters = counters.states();
+  if (!options.fault.empty()) {
+    report.warnings.push_back("a fault is put in on purpose: --inject " + options.fault);
+  }
+  if (options.budget_s > 0.0) {
+    options.run.deadline = start + std::chrono::duration_cast<Clock::duration>(
+                                       std::chrono::duration<double>(options.budget_s));
+  }
+  if (command == "diagnose" && options.run.gate_rounds > 0) {
+    options.run.in_gate = default_gate(options.axes);
+  }
+  std::optional<report::Journal> journal;
+  if (!options.journal.empty()) {
+    const report::JournalHeader header{
+        report::config_hash(report, {options.model, options.ladder_model, options.fault,
+                                     std::to_string(options.run.gate_rounds)}),
+        report.machine.key};
+    journal.emplace(options.resume ? report::Journal::resume(options.journal, header)
+                                   : report::Journal::create(options.journal, header));
+    if (journal->kept() > 0) {
+      report.warnings.push_back(
+          fmt::format("goes on with {} samples of {}", journal->kept(), options.journal));
+    }
+    if (!journal->warning().empty()) report.warnings.push_back(journal->warning());
+    options.run.journal = &*journal;
+  }
   Lab lab(options, catalogue, report);
   lab.matrix();
   lab.ladder_on_other_model();

@@ -25,6 +25,12 @@ struct LabOptions {
   bool strict = false;          // a blocked verdict exits 1
   bool roofs = true;            // measure the read bandwidth first
   bool quiet = false;
+  double budget_s = 0.0;  // for the whole run; 0: none
+  std::string journal;    // path; empty: none
+  bool resume = false;
+  // A fault is in (or "none" was asked for): verdicts come of controls beside the best cell.
+  bool self_test = false;
+  std::string fault;  // its name, for the report's warnings
 };
 
 // What every command's report says of machine, build and catalogue.

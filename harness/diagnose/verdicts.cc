@@ -148,6 +148,56 @@ Verdict judge_encoding(const report::Cell& cell) {
   return v;
 }
 
+Verdict judge_encoding(const EncodingEvidence& e) {
+  Verdict v = judge_encoding(*e.subject);
+  v.rule +=
+      "; or a kernel alone, on one thread and matrices made for it, differs from the definition: "
+      "by "
+      "elements it did not write, only where columns are no whole block, only in batches, or by "
+      "multiples of one table entry; right alone and wrong with threads is a race";
+  if (e.kernels_probed == 0) return v;
+  v.evidence.push_back({"kernels multiplied alone on one thread",
+                        static_cast<double>(e.kernels_probed),
+                        "count",
+                        {}});
+  if (!e.facts) {
+    // Products are checked with all threads: wrong there and right here leaves the threads.
+    if (v.code == "PRODUCTS_WRONG" || v.code == "LOGITS_WRONG" || v.code == "NON_FINITE") {
+      set(v, State::kBlocked, "RACE",
+          "every kernel is right alone on one thread, and wrong where threads multiply together",
+          "look for memory that calls share: " + e.subject->id);
+    }
+    return v;
+  }
+  const KernelFacts& f = *e.facts;
+  const auto add = [&](const char* fact, std::size_t value) {
+    v.evidence.push_back({e.kernel + ": " + fact, static_cast<double>(value), "elements", {}});
+  };
+  add("left unwritten", f.unwritten);
+  add("wrong, whole blocks of columns, one token", f.wrong_whole);
+  add("wrong, whole blocks of columns, three tokens", f.wrong_batch);
+  add("wrong, ragged columns", f.wrong_ragged);
+  if (f.unwritten > 0) {
+    set(v, State::kBlocked, "OUTPUT_UNWRITTEN", e.kernel + " returns without writing its results",
+        "look at the kernel's body: was it compiled at all?");
+  } else if (f.wrong_whole == 0 && f.wrong_batch == 0) {
+    set(v, State::kBlocked, "TAIL_K",
+        e.kernel + " is wrong only where the columns are no whole block",
+        "look at how it ends a row");
+  } else if (f.wrong_whole == 0) {
+    set(v, State::kBlocked, "BATCH_ONLY", e.kernel + " is right for one token, wrong for three",
+        "look at how it steps from token to token");
+  } else if (f.reads_table && f.of_one_entry) {
+    set(v, State::kBlocked, "LUT_ENTRY_WRONG",
+        e.kernel + " is off by multiples of one amount: one table entry is wrong",
+        "compare what it builds with the sums it stands for");
+  } else {
+    set(v, State::kBlocked, "PRODUCTS_WRONG", e.kernel + " is wrong alone on one thread",
+        "ryz-lab verify names the first case");
+  }
+  return v;
+}
+
 Verdict judge_threading(const ThreadingEvidence& e) {
   Verdict v;
   v.name = "threading";

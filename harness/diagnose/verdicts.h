@@ -28,7 +28,23 @@ struct SimdEvidence {
 };
 report::Verdict judge_simd(const SimdEvidence& evidence);
 
-report::Verdict judge_encoding(const report::Cell& cell);
+// What one kernel did alone on one thread, on matrices made for it: elements that were wrong.
+struct KernelFacts {
+  std::size_t unwritten = 0;     // of them, left as they were before the call
+  std::size_t wrong_whole = 0;   // whole blocks of columns, one token
+  std::size_t wrong_batch = 0;   // the same, three tokens
+  std::size_t wrong_ragged = 0;  // a number of columns that no block size divides
+  bool of_one_entry = false;     // all errors of wrong_whole are multiples of one, in some rows
+  bool reads_table = false;      // built from the activations
+};
+struct EncodingEvidence {
+  const report::Cell* subject = nullptr;
+  std::size_t kernels_probed = 0;
+  std::string kernel = {};                // the first that was wrong alone; empty: none was
+  std::optional<KernelFacts> facts = {};  // of that one
+};
+report::Verdict judge_encoding(const EncodingEvidence& evidence);
+report::Verdict judge_encoding(const report::Cell& subject);
 
 // One scheduling fault taken out of (or put into) the subject's schedule, alone.
 struct FaultEvidence {

@@ -9,8 +9,11 @@
 #include <map>
 #include <random>
 
+#include "harness/measure/disturbance.h"
+#include "harness/measure/sampler.h"
 #include "kernels/cpu.h"
 #include "kernels/tally.h"
+#include "reports/error.h"
 #include "reports/statistics.h"
 
 namespace ryz {
@@ -21,11 +24,19 @@ using Clock = std::chrono::steady_clock;
 // A cell while it is being run.
 struct Live {
   CellResult* result = nullptr;
-  std::size_t tokens = 0;   // of one sample
-  std::size_t repeats = 1;  // prefill batches of one sample
-  std::map<std::uint32_t, std::uint64_t> calls;
+  SampledCell sampled;
+  double expected_s = 0.0;  // of one sample, by the pilot
+  bool gate = false;
   bool live = false;
 };
+
+constexpr unsigned kLeastRounds = 3;        // what a deadline does not take away
+constexpr double kMostRepeated = 0.2;       // share of the plan that disturbed samples may add
+constexpr double kReferenceSeconds = 5e-3;  // the fixed work and the warm-up beside each sample
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 class Run {
  public:
@@ -36,7 +47,9 @@ class Run {
         options_(options),
         progress_(progress),
         title_(std::move(title)),
-        logits_(session.weights().config.vocab) {}
+        sampler_(session) {
+    if (options.journal != nullptr) section_ = options.journal->begin_section();
+  }
 
   RunResult operator()(const std::vector<CellSpec>& specs) {
     RunResult run;
@@ -52,8 +65,12 @@ class Run {
     }
     std::vector<const Encoding*> packed = encodings;
     packed.erase(std::remove(packed.begin(), packed.end(), nullptr), packed.end());
-    total_ = static_cast<double>(specs.size()) * (1.0 + options_.rounds);
+    cells_ = specs.size();
     progress_.begin(title_, 0.0);
+    // Clocks of idle cores rise first.
+    CellSpec all;
+    all.threads = session_.options().max_threads;
+    session_.reference_work().spin_up(session_.team(all), 2.0);
     // All cells share the rounds where their packed weights fit in memory together; otherwise
     // the cells of one encoding do.
     if (session_.fits_all(packed)) {
@@ -71,6 +88,7 @@ class Run {
     }
     progress_.end();
     run.complete = !stopped_;
+    run.rounds_left_out = left_out_;
     return run;
   }
 
@@ -114,10 +132,13 @@ class Run {
       } catch (const std::exception& error) {
         fail(*cells[i], report::Status::kFailed, error.what());
       }
-      done_ += 1.0;
-      progress_.update(done_ / total_, "checking " + cells[i]->cell.id);
+      // Checks are about a fifth of the work; the rest is known once the pilots are.
+      checked_ += 1.0;
+      progress_.update(0.2 * checked_ / static_cast<double>(cells_),
+                       "checking " + cells[i]->cell.id);
     }
     sample_rounds(lives);
+    mark_clocks(lives);
     for (Live& live : lives) finish(live);
   }
 
@@ -138,7 +159,9 @@ class Run {
     CellResult& result = *live.result;
     const CellSpec& spec = result.spec;
     report::Cell& cell = result.cell;
-    for (const Kernel* kernel : {spec.requested, spec.called()}) {
+    live.sampled.spec = options_.execute ? options_.execute(spec) : spec;
+    live.gate = options_.in_gate && options_.in_gate(spec);
+    for (const Kernel* kernel : {spec.requested, live.sampled.spec.called()}) {
       if (kernel == nullptr) continue;
       const std::string reason = why_not_runnable(*kernel);
       if (!reason.empty()) return fail(result, report::Status::kSkipped, reason);
@@ -154,7 +177,7 @@ class Run {
       }
     }
     const bool with_logits = !is_probe(spec);
-    const KernelCheck& check = checks_.get(spec, with_logits);
+    const KernelCheck& check = checks_.get(live.sampled.spec, with_logits);
     cell.error = check.errors;
     if (const PackedModel* packed = session_.packed(spec.requested)) {
       cell.weights_bytes = packed->bytes();
@@ -166,20 +189,23 @@ class Run {
     double pilot = check.prompt_tokens_per_s;
     // What multiplies wrongly needs no second witness; all others are checked as they are run.
     if (check.products_equal) {
-      own = check_cell(session_, spec, 1);  // tells slow from fast cheaply
+      own = check_cell(session_, live.sampled.spec, 1);  // tells slow from fast cheaply
       pilot = 1.0 / own.seconds;
       const auto prompt = static_cast<double>(session_.truth().prompt.size());
       if (prompt / pilot < options_.long_sample_s && with_logits) {
-        own = check_cell(session_, spec, session_.truth().prompt.size());
+        own = check_cell(session_, live.sampled.spec, session_.truth().prompt.size());
         pilot = prompt / own.seconds;
       }
     }
+    const auto kept =
+        options_.journal != nullptr ? options_.journal->plan(section_, cell.id) : std::nullopt;
     const bool crawls = pilot < options_.few_samples_below_tok_per_s;
-    const bool slow = crawls || (spec.phase == Phase::kPrefill &&
-                                 options_.prefill_tokens / pilot > options_.long_sample_s);
-    live.calls = check.calls;
+    const bool slow = kept ? kept->few_samples
+                           : crawls || (spec.phase == Phase::kPrefill &&
+                                        options_.prefill_tokens / pilot > options_.long_sample_s);
+    live.sampled.calls = check.calls;
     for (const auto& [bits, calls] : calls_between(before, called_isas())) {
-      live.calls[bits] += calls;
+      live.sampled.calls[bits] += calls;
     }
     const bool right =
         check.products_equal && own.equal && (!check.errors.logits || check.logits_equal);
@@ -195,23 +221,37 @@ class Run {
       cell.few_samples = true;
       slow_grain_.emplace(grain_key(spec), cell.grain);
     }
-    live.tokens = 1;
-    if (!crawls) {
-      if (spec.phase == Phase::kDecode) {
-        const auto wanted =
-            static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * std::max(pilot, 1.0)));
-        live.tokens = options_.decode_tokens > 0
-                          ? options_.decode_tokens
-                          : std::clamp<std::size_t>(wanted, 1, session_.options().context);
-        live.repeats = std::max<std::size_t>(
-            1, static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * pilot /
-                                                  static_cast<double>(live.tokens))));
+    plan_samples(live, pilot, crawls, kept);
+  }
+
+  // How much one sample runs: what the pilot says, or what the run that goes on had chosen.
+  void plan_samples(Live& live, double pilot, bool crawls,
+                    const std::optional<report::SamplePlan>& kept) {
+    const CellSpec& spec = live.result->spec;
+    SampledCell& sampled = live.sampled;
+    sampled.tokens = 1;
+    if (kept) {
+      sampled.tokens = kept->tokens;
+      sampled.repeats = kept->repeats;
+    } else if (!crawls) {
+      const double wanted = std::ceil(options_.sample_ms * 1e-3 * std::max(pilot, 1.0));
+      if (spec.phase == Phase::kPrefill) {
+        sampled.tokens = options_.prefill_tokens;
+      } else if (options_.decode_tokens > 0) {
+        sampled.tokens = options_.decode_tokens;
       } else {
-        live.tokens = options_.prefill_tokens;
-        live.repeats = std::max<std::size_t>(
-            1, static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * pilot /
-                                                  static_cast<double>(live.tokens))));
+        sampled.tokens = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1,
+                                                 session_.options().context);
       }
+      sampled.repeats = std::max<std::size_t>(
+          1, static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * pilot /
+                                                static_cast<double>(sampled.tokens))));
+    }
+    live.expected_s = static_cast<double>(sampled.tokens * sampled.repeats) / pilot;
+    if (options_.journal != nullptr && !kept) {
+      options_.journal->add(
+          section_, live.result->cell.id,
+          report::SamplePlan{sampled.tokens, sampled.repeats, live.result->cell.few_samples});
     }
   }
 
@@ -233,60 +273,99 @@ class Run {
     return fmt::format("products equal naive, logits do not: relative error {:.3g}", own.error);
   }
 
-  report::Sample sample(Live& live, unsigned round, unsigned order) {
-    const CellSpec& spec = live.result->spec;
-    session_.prepare(spec);
-    const auto before = called_isas();
-    const auto start = Clock::now();
-    for (std::size_t i = 0; i < live.repeats; ++i) {
-      if (spec.phase == Phase::kDecode) {
-        session_.decode(spec, live.tokens, logits_.data());
-      } else {
-        session_.prefill(spec, live.tokens, logits_.data());
+  unsigned rounds_of(const Live& live) const {
+    if (live.result->cell.few_samples) return std::min(options_.slow_rounds, options_.rounds);
+    return live.gate ? std::max(options_.rounds, options_.gate_rounds) : options_.rounds;
+  }
+
+  // Seconds that a round is expected to take, by the pilots.
+  double round_cost(const std::vector<Live>& lives, unsigned round) const {
+    double seconds = 0.0;
+    for (const Live& live : lives) {
+      if (live.live && round < rounds_of(live)) seconds += live.expected_s + kReferenceSeconds;
+    }
+    return seconds;
+  }
+
+  // One cell's part of a round: from the journal where it is there, else measured.
+  void visit(Live& live, unsigned round, unsigned order) {
+    report::Cell& cell = live.result->cell;
+    if (options_.journal != nullptr) {
+      if (const auto* kept = options_.journal->samples(section_, cell.id, round)) {
+        cell.samples.insert(cell.samples.end(), kept->begin(), kept->end());
+        return;
       }
     }
-    const auto stop = Clock::now();
-    for (const auto& [bits, calls] : calls_between(before, called_isas())) {
-      live.calls[bits] += calls;
+    const bool again = repeated_s_ < kMostRepeated * planned_s_;
+    const auto samples = sampler_.visit(live.sampled, round, order, again);
+    for (const report::Sample& s : samples) {
+      if (&s != &samples.front()) repeated_s_ += 1e-9 * static_cast<double>(s.time_ns);
+      if (options_.journal != nullptr) options_.journal->add(section_, cell.id, s);
+      cell.samples.push_back(s);
     }
-    return {round, order, live.tokens * live.repeats,
-            static_cast<std::uint64_t>(
-                std::chrono::duration_cast<std::chrono::nanoseconds>(stop - start).count())};
   }
 
   void sample_rounds(std::vector<Live>& lives) {
-    std::vector<Live*> order;
-    for (Live& live : lives) {
-      if (live.live) order.push_back(&live);
-    }
+    unsigned most = 0;
+    for (const Live& live : lives) most = live.live ? std::max(most, rounds_of(live)) : most;
+    planned_s_ = 0.0;
+    for (unsigned round = 0; round < most; ++round) planned_s_ += round_cost(lives, round);
     std::mt19937_64 random(options_.seed);
-    for (unsigned round = 0; round < options_.rounds; ++round) {
+    const auto start = Clock::now();
+    double done_s = 0.0;
+    for (unsigned round = 0; round < most; ++round) {
+      if (round >= kLeastRounds && no_time_for(round_cost(lives, round), start, done_s)) {
+        left_out_ = true;
+        return;
+      }
+      std::vector<Live*> order;
+      for (Live& live : lives) {
+        if (live.live && round < rounds_of(live)) order.push_back(&live);
+      }
       // Not std::shuffle: its result differs between standard libraries.
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
       for (unsigned i = 0; i < order.size(); ++i) {
         Live& live = *order[i];
-        if (round >= options_.slow_rounds && live.result->cell.few_samples) continue;
         if (should_stop()) return;
         try {
-          live.result->cell.samples.push_back(sample(live, round, i));
+          visit(live, round, i);
+        } catch (const report::ReportError&) {
+          throw;  // the journal cannot be written: nothing that follows would be kept
         } catch (const std::exception& error) {
           live.live = false;
           fail(*live.result, report::Status::kFailed, error.what());
         }
-        progress_.update(done_ / total_, fmt::format("round {}/{} {}", round + 1, options_.rounds,
-                                                     live.result->cell.id));
-        done_ += 1.0;
+        done_s += live.expected_s + kReferenceSeconds;
+        progress_.update(0.2 + 0.8 * done_s / planned_s_,
+                         fmt::format("round {}/{} {}", round + 1, most, live.result->cell.id));
       }
-      order.erase(std::remove_if(order.begin(), order.end(), [](Live* l) { return !l->live; }),
-                  order.end());
     }
+  }
+
+  // Whether a round of so many expected seconds would end after the deadline, going by how long the
+  // rounds before it took.
+  bool no_time_for(double expected_s, Clock::time_point start, double done_s) const {
+    if (!options_.deadline) return false;
+    const double pace = done_s > 0.0 ? std::max(1.0, seconds_since(start) / done_s) : 1.0;
+    return Clock::now() + std::chrono::duration<double>(expected_s * pace) > *options_.deadline;
+  }
+
+  static void mark_clocks(std::vector<Live>& lives) {
+    std::map<unsigned, std::vector<report::Sample*>> by_threads;
+    for (Live& live : lives) {
+      for (report::Sample& s : live.result->cell.samples) {
+        by_threads[live.result->spec.threads].push_back(&s);
+      }
+    }
+    for (auto& [threads, samples] : by_threads) mark_slow_clock(samples);
   }
 
   void finish(Live& live) {
     CellResult& result = *live.result;
     report::Cell& cell = result.cell;
-    cell.effective.called_as_requested = !live.calls.empty() || result.spec.requested == nullptr;
-    for (const auto& [bits, calls] : live.calls) {
+    cell.effective.called_as_requested =
+        !live.sampled.calls.empty() || result.spec.requested == nullptr;
+    for (const auto& [bits, calls] : live.sampled.calls) {
       cell.effective.isa_called[isa_text({bits})] = calls;
       if (result.spec.requested == nullptr || bits != result.spec.requested->needs.bits) {
         cell.effective.called_as_requested = false;
@@ -301,6 +380,10 @@ class Run {
     }
     if (cell.samples.empty())
       return fail(result, report::Status::kFailed, "stopped before its first sample");
+    for (const auto& [name, count] : live.sampled.counts) {
+      cell.counters[name] = count / static_cast<double>(live.sampled.counted_tokens);
+    }
+    cell.counters_running_ratio = live.sampled.counts_running_ratio;
     result.speed = report::throughput(cell.samples, options_.seed);
     if (cell.status != report::Status::kOk) return;
     cell.tok_per_s = result.speed;
@@ -313,6 +396,7 @@ class Run {
 
   bool should_stop() {
     if (!stopped_ && options_.stop && options_.stop()) stopped_ = true;
+    if (!stopped_ && options_.deadline && Clock::now() > *options_.deadline) stopped_ = true;
     return stopped_;
   }
 
@@ -321,10 +405,14 @@ class Run {
   const RunOptions& options_;
   Progress& progress_;
   std::string title_;
-  std::vector<float> logits_;
+  Sampler sampler_;
   std::map<std::string, std::uint64_t> slow_grain_;
-  double total_ = 0.0;
-  double done_ = 0.0;
+  unsigned section_ = 0;  // of the journal
+  std::size_t cells_ = 0;
+  double checked_ = 0.0;
+  double planned_s_ = 0.0;   // of this group's samples
+  double repeated_s_ = 0.0;  // spent on taking disturbed samples again
+  bool left_out_ = false;    // rounds, for lack of time
   bool stopped_ = false;
 };
 

@@ -2,6 +2,7 @@
 // cell once in seeded random order, so that drift falls on all alike.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,12 +12,17 @@
 #include "harness/measure/progress.h"
 #include "harness/measure/session.h"
 #include "harness/plan/cells.h"
+#include "reports/journal.h"
 #include "reports/report.h"
 
 namespace ryz {
 
 struct RunOptions {
   unsigned rounds = 3;
+  // Cells that a comparison shall be able to gate get so many rounds, the last ones among
+  // themselves. Chosen by what they are, never by how fast they were: two runs must choose alike.
+  unsigned gate_rounds = 0;
+  std::function<bool(const CellSpec&)> in_gate;
   double sample_ms = 50.0;
   unsigned prefill_tokens = 16;
   unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
@@ -32,6 +38,13 @@ struct RunOptions {
   std::vector<const Kernel*> probes;
   bool one_grain_when_slow = true;
   std::function<bool()> stop;  // asked between samples; true ends the run early
+  // Rounds beyond three are left out where they would end after it, and samples after it are not
+  // taken at all (the run is then incomplete).
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  report::Journal* journal = nullptr;  // where each sample goes at once, and comes from
+  // What is run in place of what was asked, where a fault was put in; everything that is reported
+  // of the request stays as asked.
+  std::function<CellSpec(const CellSpec&)> execute;
 };
 
 struct CellResult {
@@ -44,6 +57,7 @@ struct CellResult {
 struct RunResult {
   std::vector<CellResult> cells;  // in the order given
   bool complete = true;
+  bool rounds_left_out = false;  // to hold the deadline
 };
 
 // `checks` belong to the session and may be shared by several runs on it.

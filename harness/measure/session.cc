@@ -89,6 +89,11 @@ const PackedModel* Session::packed(const Kernel* kernel) {
   return packed_.back().second.get();
 }
 
+ReferenceWork& Session::reference_work() {
+  if (!reference_work_) reference_work_ = std::make_unique<ReferenceWork>();
+  return *reference_work_;
+}
+
 void Session::prepare(const CellSpec& spec) {
   packed(spec.requested);
   team(spec);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/measure/reference_work.h"
 #include "harness/plan/cells.h"
 #include "model/transformer.h"
 #include "model/weights.h"
@@ -73,6 +74,8 @@ class Session {
   // The forced token at a position: the prompt, then a fixed sequence over the vocabulary.
   std::int32_t forced_token(std::size_t position) const;
 
+  ReferenceWork& reference_work();
+
   // Everything a sample touches, outside the clock: packs, makes the team.
   void prepare(const CellSpec& spec);
 
@@ -94,6 +97,7 @@ class Session {
   std::optional<NaiveTruth> truth_;
   std::vector<std::int32_t> tokens_;
   double pack_seconds_ = 0.0;
+  std::unique_ptr<ReferenceWork> reference_work_;
 };
 
 }  // namespace ryz

@@ -1,7 +1,10 @@
 #include "harness/plan/cells.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+
+#include "kernels/cpu.h"
 
 namespace ryz {
 
@@ -34,6 +37,7 @@ std::vector<std::pair<std::string, std::string>> extra_axes(const CellSpec& spec
   if (is.region != usual.region) axes.emplace_back("region", region_name(is.region));
   if (is.barrier != usual.barrier) axes.emplace_back("barrier", barrier_name(is.barrier));
   if (spec.pin.policy != PinPolicy::kCores) axes.emplace_back("pin", pin_name(spec.pin));
+  if (!spec.control.empty()) axes.emplace_back("control", spec.control);
   if (!spec.model.empty()) axes.emplace_back("model", spec.model);
   return axes;
 }
@@ -111,6 +115,38 @@ std::vector<CellSpec> expand(const Axes& axes) {
     }
   }
   return cells;
+}
+
+std::function<bool(const CellSpec&)> default_gate(const Axes& axes) {
+  std::vector<const Kernel*> kernels;  // the first of each exact encoding that runs here
+  for (const Kernel* k : axes.kernels) {
+    const bool taken = std::any_of(kernels.begin(), kernels.end(), [&](const Kernel* other) {
+      return other->encoding == k->encoding;
+    });
+    if (!taken && k->encoding->exact && why_not_runnable(*k).empty()) kernels.push_back(k);
+  }
+  if (axes.threads.empty() || axes.schedules.empty()) return {};
+  const auto [fewest, most] = std::minmax_element(axes.threads.begin(), axes.threads.end());
+  const auto grain_of = [grains = axes.grains](LoopKind kind, std::size_t tile) {
+    std::size_t best = auto_grain(kind, tile);
+    double nearest = 1e9;
+    for (const std::uint64_t listed : grains) {
+      const std::size_t grain = listed == 0 ? auto_grain(kind, tile) : listed;
+      const double away =
+          std::abs(std::log(static_cast<double>(std::max<std::size_t>(1, grain) * tile) / 64.0));
+      if (away < nearest) {
+        nearest = away;
+        best = grain;
+      }
+    }
+    return best;
+  };
+  return [=, kind = axes.schedules.front(), few = *fewest, many = *most](const CellSpec& spec) {
+    if (std::find(kernels.begin(), kernels.end(), spec.requested) == kernels.end()) return false;
+    if (spec.threads != few && spec.threads != many) return false;
+    return spec.schedule.loop.kind == kind &&
+           spec.schedule.loop.grain == grain_of(kind, spec.row_tile()) && extra_axes(spec).empty();
+  };
 }
 
 Schedule as_found_schedule() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct CellSpec {
   unsigned threads = 1;
   Pinning pin;
   std::string model;  // set where a report holds cells of a second model
+  // Verdict code of the one respect in which this cell goes by another way than its like ("all": in
+  // every one); for the self-test.
+  std::string control;
 
   const Kernel* called() const { return executed != nullptr ? executed : requested; }
   Combination combination() const { return {requested, called(), schedule}; }
@@ -36,7 +40,7 @@ struct CellSpec {
 };
 
 // "decode/avx512-gather/quint/g4/t2", then "@key=value" for what is not the default, in fixed
-// order: executed, scratch, output, region, barrier, pin, model.
+// order: executed, scratch, output, region, barrier, pin, control, model.
 std::string cell_id(const CellSpec& spec);
 
 // The same non-default axes as pairs, in the id's order.
@@ -77,6 +81,12 @@ const char* scratch_name(ScratchPolicy policy);
 const char* output_name(OutputPolicy policy);
 const char* region_name(RegionPolicy policy);
 const char* barrier_name(BarrierPolicy policy);
+
+// Which of these cells a comparison of two reports should be able to gate: for each exact encoding
+// the kernel its catalogue prefers among those that run here, at the fewest and the most threads,
+// at the grain nearest to 64 rows, in every phase. By what they are, not by how fast they were, so
+// that two runs agree on them: picking the measured best leaves a cell that became slow ungated.
+std::function<bool(const CellSpec&)> default_gate(const Axes& axes);
 
 // The engine's schedule as it was found, and the same repaired.
 Schedule as_found_schedule();

@@ -1,0 +1,240 @@
+#include "harness/diagnose/injected_faults.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "kernels/buffer.h"
+#include "kernels/cpu.h"
+
+namespace ryz {
+namespace {
+
+using std::chrono::microseconds;
+
+// A kernel is plain function pointers, so that a wrapper's state has to be found by its code: slot
+// N's functions are instantiated for N. One slot a wrapped kernel.
+constexpr std::size_t kSlots = 96;
+
+enum class Wrap : std::uint8_t {
+  kBitFlip,
+  kTail,
+  kEmpty,
+  kRace,
+  kLock,
+  kImbalance,
+  kFineGrain,
+  kExtraRows,
+};
+
+struct Slot {
+  const Kernel* inner = nullptr;
+  Wrap wrap = Wrap::kEmpty;
+  double share = 0.0;  // of kExtraRows
+  std::atomic<int> inside{0};
+  std::mutex mutex;
+};
+std::array<Slot, kSlots>& slots() {
+  static std::array<Slot, kSlots> all;
+  return all;
+}
+
+void pass_on(const Slot& s, const PackedView& w, const Activations& a, const void* table,
+             RowRange rows, std::int32_t* out, std::size_t stride) noexcept {
+  s.inner->multiply(w, a, table, rows, out, stride);
+}
+
+// The same work once more for the first share of the rows, into memory of its own.
+void multiply_again(const Slot& s, const PackedView& w, const Activations& a, const void* table,
+                    RowRange rows, std::size_t stride) noexcept {
+  const std::size_t tile = s.inner->encoding->row_tile;
+  // Chunks may be small: what a chunk owes is carried over to the thread's next one.
+  thread_local double owed = 0.0;
+  owed += s.share * static_cast<double>(rows.end - rows.begin);
+  const std::size_t tiles = static_cast<std::size_t>(owed) / tile;
+  const std::size_t most = (rows.end - rows.begin + tile - 1) / tile;
+  const std::size_t again = std::min(tiles, most) * tile;
+  if (again == 0) return;
+  owed -= static_cast<double>(again);
+  thread_local Buffer scratch;
+  const std::size_t bytes = std::max<std::size_t>(1, a.tokens) * stride * sizeof(std::int32_t);
+  if (scratch.size() < bytes) scratch = Buffer(bytes);
+  pass_on(s, w, a, table, {rows.begin, std::min(rows.end, rows.begin + again)},
+          scratch.as<std::int32_t>(), stride);
+}
+
+template <std::size_t N>
+void multiply(const PackedView& w, const Activations& a, const void* table, RowRange rows,
+              std::int32_t* out, std::size_t stride) noexcept {
+  Slot& s = slots()[N];
+  switch (s.wrap) {
+    case Wrap::kBitFlip:
+      return pass_on(s, w, a, table, rows, out, stride);
+    case Wrap::kTail:
+      pass_on(s, w, a, table, rows, out, stride);
+      if (a.cols % 32 != 0) {
+        for (std::size_t t = 0; t < a.tokens; ++t) {
+          for (std::size_t r = 0; r < rows.end - rows.begin; ++r) out[t * stride + r] += 1;
+        }
+      }
+      return;
+    case Wrap::kEmpty:
+      return;
+    case Wrap::kRace: {
+      const bool alone = s.inside.fetch_add(1) == 0;
+      pass_on(s, w, a, table, rows, out, stride);
+      std::this_thread::sleep_for(microseconds(20));  // so that calls do overlap
+      if (!alone || s.inside.load() > 1) out[0] += 1;
+      s.inside.fetch_sub(1);
+      return;
+    }
+    case Wrap::kLock: {
+      const std::lock_guard lock(s.mutex);
+      pass_on(s, w, a, table, rows, out, stride);
+      std::this_thread::sleep_for(microseconds(200));
+      return;
+    }
+    case Wrap::kImbalance:
+      pass_on(s, w, a, table, rows, out, stride);
+      // Sleep, so that the others need no idle CPU of their own to overtake it.
+      if (::gettid() == ::getpid()) {
+        std::this_thread::sleep_for(microseconds(20 * (rows.end - rows.begin)));
+      }
+      return;
+    case Wrap::kFineGrain:
+      pass_on(s, w, a, table, rows, out, stride);
+      std::this_thread::sleep_for(microseconds(50));
+      return;
+    case Wrap::kExtraRows:
+      multiply_again(s, w, a, table, rows, stride);
+      return pass_on(s, w, a, table, rows, out, stride);
+  }
+}
+
+template <std::size_t N>
+void build(const Activations& a, GroupRange groups, void* table) noexcept {
+  Slot& s = slots()[N];
+  s.inner->build(a, groups, table);
+  if (s.wrap == Wrap::kBitFlip && groups.begin == 0 && groups.end > 0) {
+    static_cast<unsigned char*>(table)[0] ^= 0x10U;
+  }
+}
+
+struct Code {
+  decltype(Kernel::multiply) multiply;
+  decltype(Kernel::build) build;
+};
+template <std::size_t... N>
+constexpr std::array<Code, sizeof...(N)> code_of(std::index_sequence<N...>) {
+  return {Code{multiply<N>, build<N>}...};
+}
+constexpr auto kCode = code_of(std::make_index_sequence<kSlots>{});
+
+// A wrapped kernel lives as long as the process: cells point at it.
+const Kernel* wrapped(const Kernel* inner, Wrap wrap, double share) {
+  static std::mutex mutex;
+  static std::map<std::pair<const Kernel*, Wrap>, std::unique_ptr<Kernel>> made;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<Kernel>& kernel = made[{inner, wrap}];
+  if (!kernel) {
+    const std::size_t n = made.size() - 1;
+    if (n >= kSlots) throw std::length_error("too many kernels to put a fault into");
+    kernel = std::make_unique<Kernel>(*inner);
+    kernel->multiply = kCode[n].multiply;
+    if (inner->build != nullptr) kernel->build = kCode[n].build;
+    slots()[n].inner = inner;
+    slots()[n].wrap = wrap;
+  }
+  for (Slot& s : slots()) {
+    if (s.inner == inner && s.wrap == wrap) s.share = share;
+  }
+  return kernel.get();
+}
+
+using Execution = std::function<CellSpec(const CellSpec&)>;
+
+Execution wrapping(Wrap wrap, double share = 0.0) {
+  return [wrap, share](CellSpec spec) {
+    if (spec.called() != nullptr) spec.executed = wrapped(spec.called(), wrap, share);
+    return spec;
+  };
+}
+
+bool other_way(const CellSpec& spec, const char* code) {
+  return spec.control == "all" || spec.control == code;
+}
+
+}  // namespace
+
+std::vector<std::string> fault_names() {
+  return {"none", "simd-off", "lut-bitflip", "tail-bug",   "empty-kernel",
+          "race", "lock",     "imbalance",   "fine-grain", "extra-rows:10"};
+}
+
+Execution fault_execution(const std::string& name, const Catalogue& catalogue) {
+  if (name == "none") return {};
+  if (name == "simd-off") {
+    const Catalogue* all = &catalogue;
+    return [all](CellSpec spec) {
+      for (const Kernel* k : all->kernels) {
+        if (spec.requested && k->encoding == spec.requested->encoding && k->needs == IsaSet{}) {
+          spec.executed = k;
+          break;
+        }
+      }
+      return spec;
+    };
+  }
+  if (name == "lut-bitflip") {
+    const Execution flip = wrapping(Wrap::kBitFlip);
+    return [flip](const CellSpec& spec) {
+      return spec.called() != nullptr && spec.called()->build != nullptr ? flip(spec) : spec;
+    };
+  }
+  if (name == "tail-bug") return wrapping(Wrap::kTail);
+  if (name == "empty-kernel") return wrapping(Wrap::kEmpty);
+  if (name == "race") return wrapping(Wrap::kRace);
+  if (name == "lock") {
+    const Execution lock = wrapping(Wrap::kLock);
+    return [lock](CellSpec spec) {
+      if (other_way(spec, "LOCK_CONTENTION")) return spec;
+      spec.schedule.scratch = ScratchPolicy::kLockedPool;
+      return lock(spec);
+    };
+  }
+  if (name == "imbalance") {
+    const Execution heavy = wrapping(Wrap::kImbalance);
+    // The control of imbalance hands rows out as threads ask for them: it meets the same thread.
+    return [heavy](const CellSpec& spec) { return spec.control == "all" ? spec : heavy(spec); };
+  }
+  if (name == "fine-grain") {
+    const Execution slow = wrapping(Wrap::kFineGrain);
+    return [slow](CellSpec spec) {
+      if (other_way(spec, "GRAIN_TOO_FINE")) return spec;
+      spec.schedule.loop = {LoopKind::kDynamic, 1};
+      return slow(spec);
+    };
+  }
+  const std::string extra = "extra-rows:";
+  if (name.rfind(extra, 0) == 0) {
+    char* end = nullptr;
+    const double percent = std::strtod(name.c_str() + extra.size(), &end);
+    if (*end == '\0' && end != name.c_str() + extra.size() && percent > 0.0 && percent <= 100.0) {
+      return wrapping(Wrap::kExtraRows, percent / 100.0);
+    }
+  }
+  throw std::invalid_argument("unknown fault " + name);
+}
+
+}  // namespace ryz

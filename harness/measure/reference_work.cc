@@ -1,0 +1,97 @@
+#include "harness/measure/reference_work.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+
+namespace ryz {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kWindowBytes = std::size_t{32} << 20;
+constexpr std::size_t kMultiplies = 900000;  // of each of eight chains
+
+std::uint64_t nanoseconds_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+}
+
+// Eight independent linear congruences hide the multiplication's latency, as kernels do.
+std::uint64_t multiply_adds(std::uint64_t seed) {
+  std::uint64_t x[8];
+  for (std::size_t k = 0; k < 8; ++k) x[k] = seed + k;
+  for (std::size_t i = 0; i < kMultiplies; ++i) {
+    for (std::uint64_t& v : x) v = v * 6364136223846793005U + 1442695040888963407U;
+  }
+  std::uint64_t sum = 0;
+  for (const std::uint64_t v : x) sum ^= v;
+  return sum;
+}
+
+std::uint64_t read_words(const std::uint64_t* words, std::size_t n) {
+  std::uint64_t s[8] = {};
+  for (std::size_t i = 0; i + 8 <= n; i += 8) {
+    for (std::size_t k = 0; k < 8; ++k) s[k] += words[i + k];
+  }
+  return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+}
+
+}  // namespace
+
+ReferenceWork::ReferenceWork(std::size_t bytes)
+    : buffer_(std::max(bytes / kWindowBytes, std::size_t{1}) * kWindowBytes) {
+  std::memset(buffer_.data(), 1, buffer_.size());
+}
+
+std::uint64_t ReferenceWork::compute(Team& team) {
+  std::atomic<std::uint64_t> sum{sum_};
+  const auto start = Clock::now();
+  team.run([&](Worker& worker) {
+    sum.fetch_xor(multiply_adds(sum_ + worker.index()), std::memory_order_relaxed);
+  });
+  const std::uint64_t ns = nanoseconds_since(start);
+  sum_ = sum.load();
+  return ns;
+}
+
+std::uint64_t ReferenceWork::memory(Team& team) {
+  const std::size_t windows = buffer_.size() / kWindowBytes;
+  const std::size_t first = window_;
+  window_ = (window_ + team.size()) % windows;
+  std::atomic<std::uint64_t> sum{0};
+  const auto start = Clock::now();
+  team.run([&](Worker& worker) {
+    const std::size_t window = (first + worker.index()) % windows;
+    const auto* words = buffer_.as<std::uint64_t>() + window * (kWindowBytes / 8);
+    sum.fetch_add(read_words(words, kWindowBytes / 8), std::memory_order_relaxed);
+  });
+  const std::uint64_t ns = nanoseconds_since(start);
+  sum_ += sum.load();
+  return ns;
+}
+
+ReferenceTimes ReferenceWork::measure(Team& team) {
+  team.run([](Worker&) {});  // threads that slept wake outside the clock
+  ReferenceTimes times;
+  times.compute_ns = compute(team);
+  times.memory_ns = memory(team);
+  return times;
+}
+
+unsigned ReferenceWork::spin_up(Team& team, double most_s) {
+  const auto start = Clock::now();
+  std::uint64_t before = compute(team);
+  unsigned runs = 1;
+  while (std::chrono::duration<double>(Clock::now() - start).count() < most_s) {
+    const std::uint64_t now = compute(team);
+    ++runs;
+    const double ratio = static_cast<double>(now) / static_cast<double>(before);
+    if (ratio > 0.98 && ratio < 1.02) break;
+    before = now;
+  }
+  return runs;
+}
+
+}  // namespace ryz
