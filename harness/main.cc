@@ -114,6 +114,7 @@ int run(int argc, char** argv) {
       ->each([](const std::string& list) { apply_without(list); });
   add_diagnose(app, context);
   add_sweep(app, context);
+  add_run(app, context);
   add_compare(app, context);
   add_list(app, context);
   add_verify(app, context);

@@ -187,8 +187,31 @@ struct Effective {
 struct Roofline {
   std::uint64_t bytes_per_token = 0;
   double gb_per_s = 0.0;
-  std::optional<double> roof_ratio;  // of the read bandwidth measured for as many threads
+  std::optional<double> roof_ratio;       // of the read bandwidth measured for as many threads
+  std::optional<double> gmac_per_s = {};  // 10^9 ternary multiply-adds a second
+  std::optional<double> gmac_ratio =
+      {};                  // of the int8 multiply-add rate measured for as many threads
+  std::string bound = {};  // "memory", "compute" or "overhead": see reports/README.md
   bool operator==(const Roofline&) const = default;
+};
+
+// Where each thread's time went, of a run of its own beside the timed samples: reading the clock
+// costs, and how much is said.
+struct ThreadShare {
+  double busy_ratio = 0.0;      // in the bodies of loops and steps
+  double dispatch_ratio = 0.0;  // taking chunks
+  double wait_ratio = 0.0;      // at barriers
+  bool operator==(const ThreadShare&) const = default;
+};
+struct Attribution {
+  std::vector<ThreadShare> threads;
+  double imbalance_ratio = 0.0;  // the busiest thread's time over the mean, less 1
+  double serial_ratio = 0.0;     // of the time: steps in which one thread alone had work
+  double chunks_per_token = 0.0;
+  double barriers_per_token = 0.0;
+  double clock_read_ns = 0.0;   // one reading of the clock
+  double overhead_ratio = 0.0;  // all readings / the run's time
+  bool operator==(const Attribution&) const = default;
 };
 
 struct Cell {
@@ -213,6 +236,7 @@ struct Cell {
   std::string scaling_reason;                 // why these two are empty
   std::optional<Roofline> roofline;
   std::string roofline_reason;
+  std::optional<Attribution> attribution;
   std::uint64_t weights_bytes = 0, table_bytes = 0;
   // Events a token of all samples, scaled where an event shared its counter; what cannot be counted
   // is missing here and has its reason in Report::counters.
@@ -223,15 +247,33 @@ struct Cell {
 
 struct CurvePoint {
   unsigned threads = 0;
-  std::string state;  // "measured", "not_measured"
+  std::string state;  // "measured", "projected", "not_measured"
   std::string reason;
   std::string cell_id;
   std::optional<double> tok_per_s, speedup, efficiency;
+  // Laws fitted to the measured speed-ups, beside a projected point.
+  std::optional<double> amdahl_speedup = {}, usl_speedup = {};
   bool operator==(const CurvePoint&) const = default;
+};
+
+// How a curve's projected points came about.
+struct Projection {
+  double one_thread_tok_per_s = 0.0;  // what was replayed
+  double dispatch_ns = 0.0;           // to take a chunk
+  double barrier_ns = 0.0;            // with two threads; others in proportion
+  std::optional<double> gb_per_s;     // the roof for all cores; none where weights fit in caches
+  std::string roof_source;            // "measured", "given" or "none"
+  // Of the same simulation at a thread count that was measured: projected / measured - 1.
+  unsigned checked_threads = 0;
+  std::optional<double> error_ratio;
+  std::string error_reason;
+  std::optional<double> amdahl_serial_share, usl_contention, usl_coherency;
+  bool operator==(const Projection&) const = default;
 };
 struct Curve {
   std::string phase, kernel, encoding, schedule, model;
   std::vector<CurvePoint> points;
+  std::optional<Projection> projection = {};
   bool operator==(const Curve&) const = default;
 };
 
@@ -306,6 +348,22 @@ struct CounterState {
   bool operator==(const CounterState&) const = default;
 };
 
+struct MultiplyRate {
+  unsigned threads = 0;
+  double gmac_per_s = 0.0;
+  bool operator==(const MultiplyRate&) const = default;
+};
+
+// Random ternary weights times normal activations of one RMS, by an encoding's own kernel.
+struct EncodingError {
+  std::string encoding, kernel;
+  double rms = 0.0;                      // asked for
+  double actual_rms = 0.0;               // of the activations that were drawn
+  double error_ratio = 0.0;              // against the naive product
+  std::optional<double> expected_ratio;  // by the encoding's formula
+  bool operator==(const EncodingError&) const = default;
+};
+
 struct Report {
   std::string report_id;
   std::string command;
@@ -318,8 +376,11 @@ struct Report {
   std::vector<Model> models;  // first: the matrix's; second, where different: the ladder's
   Config config;
   std::vector<CatalogueEntry> catalogue;
+  std::string experiment, question;  // of `ryz-lab run`
   std::vector<Bandwidth> read_bandwidth;
   std::vector<CounterState> counters;
+  std::vector<MultiplyRate> multiply_rate;
+  std::vector<EncodingError> encoding_errors;
   std::vector<Cell> cells;
   std::vector<Curve> curves;
   std::vector<LadderStage> ladder;

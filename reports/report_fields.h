@@ -133,6 +133,54 @@ void fields(A& a, Of<A, Bandwidth>& v) {
 }
 
 template <class A>
+void fields(A& a, Of<A, MultiplyRate>& v) {
+  a("threads", v.threads);
+  a("gmac_per_s", v.gmac_per_s);
+}
+
+template <class A>
+void fields(A& a, Of<A, EncodingError>& v) {
+  a("encoding", v.encoding);
+  a("kernel", v.kernel);
+  a("rms", v.rms);
+  a("actual_rms", v.actual_rms);
+  a("error_ratio", v.error_ratio);
+  a.optional("expected_ratio", v.expected_ratio, "no formula is known");
+}
+
+template <class A>
+void fields(A& a, Of<A, ThreadShare>& v) {
+  a("busy_ratio", v.busy_ratio);
+  a("dispatch_ratio", v.dispatch_ratio);
+  a("wait_ratio", v.wait_ratio);
+}
+
+template <class A>
+void fields(A& a, Of<A, Attribution>& v) {
+  a("threads", v.threads);
+  a("imbalance_ratio", v.imbalance_ratio);
+  a("serial_ratio", v.serial_ratio);
+  a("chunks_per_token", v.chunks_per_token);
+  a("barriers_per_token", v.barriers_per_token);
+  a("clock_read_ns", v.clock_read_ns);
+  a("overhead_ratio", v.overhead_ratio);
+}
+
+template <class A>
+void fields(A& a, Of<A, Projection>& v) {
+  a("one_thread_tok_per_s", v.one_thread_tok_per_s);
+  a("dispatch_ns", v.dispatch_ns);
+  a("barrier_ns", v.barrier_ns);
+  a.optional("gb_per_s", v.gb_per_s, "the weights fit in the caches");
+  a("roof_source", v.roof_source);
+  a("checked_threads", v.checked_threads);
+  a.optional("error_ratio", v.error_ratio, v.error_reason, kNotMeasured);
+  a.optional("amdahl_serial_share", v.amdahl_serial_share, "nothing was measured above one thread");
+  a.optional("usl_contention", v.usl_contention, "needs two thread counts above one");
+  a.optional("usl_coherency", v.usl_coherency, "needs two thread counts above one");
+}
+
+template <class A>
 void fields(A& a, Of<A, Sample>& v) {
   a("round", v.round);
   a("order", v.order);
@@ -187,6 +235,9 @@ void fields(A& a, Of<A, Roofline>& v) {
   a("bytes_per_token", v.bytes_per_token);
   a("gb_per_s", v.gb_per_s);
   a.optional("roof_ratio", v.roof_ratio, "no bandwidth measured for as many threads");
+  a.later("gmac_per_s", v.gmac_per_s);
+  a.later("gmac_ratio", v.gmac_ratio);
+  a.later("bound", v.bound);
 }
 
 template <class A>
@@ -219,6 +270,7 @@ void fields(A& a, Of<A, Cell>& v) {
     g.optional("efficiency", v.efficiency, lacking(v.scaling_reason, why.c_str()));
   });
   a.optional("roofline", v.roofline, v.roofline_reason, why);
+  a.later("attribution", v.attribution);
   a.group("memory", [&](auto& g) {
     g("weights_bytes", v.weights_bytes);
     g("table_bytes", v.table_bytes);
@@ -243,6 +295,8 @@ void fields(A& a, Of<A, CurvePoint>& v) {
   a.optional("tok_per_s", v.tok_per_s, lacking(v.reason));
   a.optional("speedup", v.speedup, lacking(v.reason));
   a.optional("efficiency", v.efficiency, lacking(v.reason));
+  a.later("amdahl_speedup", v.amdahl_speedup);
+  a.later("usl_speedup", v.usl_speedup);
 }
 
 template <class A>
@@ -253,6 +307,7 @@ void fields(A& a, Of<A, Curve>& v) {
   a("schedule", v.schedule);
   a("model", v.model);
   a("points", v.points);
+  a.later("projection", v.projection);
 }
 
 template <class A>
@@ -329,8 +384,14 @@ void fields(A& a, Of<A, Report>& v) {
   a("models", v.models);
   a("config", v.config);
   a("catalogue", v.catalogue);
-  a.group("roofs", [&](auto& g) { g("read_gb_per_s", v.read_bandwidth); });
   a.later("counters", v.counters);
+  a.later("experiment", v.experiment);
+  a.later("question", v.question);
+  a.group("roofs", [&](auto& g) {
+    g("read_gb_per_s", v.read_bandwidth);
+    g.later("int8_gmac_per_s", v.multiply_rate);
+  });
+  a.later("encoding_errors", v.encoding_errors);
   a("cells", v.cells);
   a("curves", v.curves);
   a("ladder", v.ladder);

@@ -96,7 +96,9 @@ Cell make_cell(const std::string& phase, const std::string& kernel, const std::s
              .reason = ""};
   c.samples = sample_times(tok_per_s, threads);
   c.tok_per_s = throughput(c.samples, kSeed);
-  c.roofline = {1500000, 1.5e-3 * tok_per_s, 0.41};
+  c.roofline = {1500000, 1.5e-3 * tok_per_s, 0.41, 6.0e-3 * tok_per_s, 0.2, "overhead"};
+  c.attribution =
+      Attribution{{{0.9, 0.02, 0.08}, {0.8, 0.02, 0.18}}, 0.06, 0.04, 84.0, 31.0, 21.5, 0.004};
   c.weights_bytes = 1234567;
   c.table_bytes = 20736;
   c.counters = {{"context_switches", 0.01}, {"task_clock_ns", 2.5e6}};
@@ -205,7 +207,19 @@ void add_conclusions(Report& r) {
                "mini",
                {{1, "measured", "", "decode/avx512-vbmi/quad/s4/t1", 41.5, 1.0, 1.0},
                 {4, "measured", "", kSampleFast, 133.7, 3.22, 0.805},
-                {8, "not_measured", "this machine has 4 cores", "", {}, {}, {}}}}};
+                {8, "not_measured", "this machine has 4 cores", "", {}, {}, {}},
+                {16, "projected", "replay of one thread", "", 210.5, 5.07, 0.317, 6.1, 4.9}},
+               Projection{.one_thread_tok_per_s = 41.5,
+                          .dispatch_ns = 42.0,
+                          .barrier_ns = 310.0,
+                          .gb_per_s = 80.0,
+                          .roof_source = "given",
+                          .checked_threads = 4,
+                          .error_ratio = 0.03,
+                          .error_reason = "",
+                          .amdahl_serial_share = 0.08,
+                          .usl_contention = 0.07,
+                          .usl_coherency = 0.001}}};
   r.ladder = {{.stage = 1,
                .title = "as found: sign-bits, scalar called",
                .threads = 1,
@@ -330,9 +344,14 @@ Report sample_report() {
                   .known_wrong = "",
                   .runnable = false,
                   .reason = "needs avx512vnni"}};
+  r.experiment = "sample";
+  r.question = "Is every field filled?";
   r.read_bandwidth = {{1, 12.5}, {4, 41.25}};
   r.counters = {{"task_clock_ns", true, ""},
                 {"cycles", false, "this CPU shows no such counter here"}};
+  r.multiply_rate = {{1, 230.5}, {4, 910.0}};
+  r.encoding_errors = {{"sign-bits", "scalar", 0.2, 0.199, 4.25, 4.26},
+                       {"later", "scalar", 0.2, 0.199, 0.5, std::nullopt}};
   add_cells(r);
   add_conclusions(r);
   r.warnings = {"load 0.25 before the run"};

@@ -30,6 +30,7 @@ void add_eval(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);
 

@@ -118,6 +118,10 @@ std::string verdict_line(const Report& fresh) {
 std::string render_markdown(const Report& report) {
   std::string text = fmt::format("## ryz-lab {}: {} (exit {})\n\n", markdown_text(report.command),
                                  markdown_text(report.verdict), report.exit_code);
+  if (!report.question.empty()) {
+    text +=
+        "**" + markdown_text(report.experiment) + "**: " + markdown_text(report.question) + "\n\n";
+  }
   text += "- machine: " + markdown_text(machine_line(report.machine)) + "\n";
   for (const Model& model : report.models) {
     text += "- model: " + markdown_text(model_line(model)) + "\n";
@@ -132,6 +136,10 @@ std::string render_markdown(const Report& report) {
                   markdown_text(report.tool.git_sha), report.tool.git_dirty ? ", changed" : "",
                   markdown_text(report.build.compiler), markdown_text(report.build.type));
   if (!report.verdicts.empty()) text += "\n### Verdicts\n\n" + verdict_items(report.verdicts);
+  if (!report.encoding_errors.empty()) {
+    text += section("Error against the activations' RMS (in brackets: by the formula)",
+                    encoding_error_table(report));
+  }
   if (!report.ladder.empty()) {
     text += section("Ladder: tok/s beside what was promised", ladder_table(report));
   }

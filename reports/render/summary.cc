@@ -209,6 +209,13 @@ std::vector<TitledTable> scaling_tables(const Report& report) {
                    p.efficiency ? percent_text(*p.efficiency) : "-", p.reason});
         continue;
       }
+      if (p.state == "projected") {
+        table.row({std::to_string(p.threads), "~" + optional_text(p.tok_per_s),
+                   "~" + factor_text(p.speedup),
+                   p.efficiency ? "~" + percent_text(*p.efficiency) : "-", p.reason},
+                  Style::kDim);
+        continue;
+      }
       // Neighbours that lack for the same reason share a line.
       while (i + 1 < points.size() && points[i + 1].state == p.state &&
              points[i + 1].reason == p.reason) {
@@ -228,6 +235,35 @@ std::vector<TitledTable> scaling_tables(const Report& report) {
 
 std::size_t curves_not_shown(const Report& report) {
   return report.curves.size() - shown_curves(report).size();
+}
+
+Table encoding_error_table(const Report& report) {
+  std::vector<std::string> encodings;
+  std::vector<double> rms;
+  for (const EncodingError& e : report.encoding_errors) {
+    if (std::find(encodings.begin(), encodings.end(), e.encoding) == encodings.end()) {
+      encodings.push_back(e.encoding);
+    }
+    if (std::find(rms.begin(), rms.end(), e.rms) == rms.end()) rms.push_back(e.rms);
+  }
+  std::vector<Column> columns{right("RMS")};
+  for (const std::string& name : encodings) columns.push_back(right(name));
+  Table table(std::move(columns));
+  for (const double value : rms) {
+    std::vector<std::string> row{fmt::format("{:g}", value)};
+    for (const std::string& name : encodings) {
+      const auto e = std::find_if(
+          report.encoding_errors.begin(), report.encoding_errors.end(),
+          [&](const EncodingError& x) { return x.encoding == name && x.rms == value; });
+      std::string text = e == report.encoding_errors.end() ? "-" : percent_text(e->error_ratio);
+      if (e != report.encoding_errors.end() && e->expected_ratio && *e->expected_ratio > 0.0) {
+        text += " (" + percent_text(*e->expected_ratio) + ")";
+      }
+      row.push_back(std::move(text));
+    }
+    table.row(std::move(row));
+  }
+  return table;
 }
 
 Table ladder_table(const Report& report) {

@@ -23,6 +23,9 @@ std::vector<TitledTable> speed_tables(const Report& report, std::size_t width);
 std::vector<TitledTable> scaling_tables(const Report& report);
 std::size_t curves_not_shown(const Report& report);
 
+// Error against the activations' RMS: a row for each RMS, a column for each encoding.
+Table encoding_error_table(const Report& report);
+
 Table ladder_table(const Report& report);
 Table fault_table(const Report& report);
 Table catalogue_table(const std::vector<CatalogueEntry>& catalogue);

@@ -111,6 +111,11 @@ std::string render_text(const Report& report, const TextOptions& options) {
   if (const auto more = curves_not_shown(report); more > 0) {
     result += fmt::format("  {} more curve{} in the report\n", more, more == 1 ? "" : "s");
   }
+  if (!report.encoding_errors.empty()) {
+    result += titled({"ERROR against the activations' RMS (in brackets: by the formula)",
+                      encoding_error_table(report)},
+                     options);
+  }
   if (!report.ladder.empty()) {
     result += titled({"LADDER: tok/s beside what was promised", ladder_table(report)}, options);
   }
