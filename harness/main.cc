@@ -12,6 +12,7 @@
 #include <new>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/config.h"
 #include "harness/cli/flags.h"
 #include "harness/measure/build_info.h"
 #include "harness/measure/machine.h"
@@ -55,9 +56,13 @@ unsigned terminal_width() {
   return isatty(STDOUT_FILENO) == 1 ? 80 : 120;
 }
 
-bool wants_color() {
+// `when`: auto, always or never. See https://no-color.org.
+bool wants_color(const std::string& when) {
+  if (when != "auto") return when == "always";
   const char* no_color = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
+  const char* terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
 int finish(const std::string& verdict, int code) {
@@ -85,33 +90,56 @@ std::string bad_command(const CLI::App& app, const std::vector<std::string>& arg
                      near.empty() ? "" : fmt::format(", did you mean {}?", near));
 }
 
+// An argument the command does not know, with the flag that was most likely meant.
+std::string unexpected(const CLI::App& command, const std::string& what) {
+  const std::size_t begin = what.find("--");
+  if (begin == std::string::npos) return what;
+  std::string name = what.substr(begin + 2);
+  name = name.substr(0, name.find_first_of("= \"]"));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& other : option->get_lnames()) known.push_back(other);
+  }
+  const std::string near = ryz::nearest_name(name, known);
+  return near.empty() ? what : fmt::format("{}, did you mean --{}?", what, near);
+}
+
+std::string version_text() {
+  const ryz::BuildInfo& b = ryz::build_info;
+  return fmt::format("ryz-lab {}\ncommit   {}{}\nbuild    {}, {}{}{}\nflags    {}\nopenmp   {}",
+                     b.version, *b.git_sha ? b.git_sha : "unknown (built outside a checkout)",
+                     b.git_dirty ? ", with changes" : "", b.type, b.compiler,
+                     *b.sanitizers ? ", sanitizers " : "", b.sanitizers, b.flags, b.openmp_runtime);
+}
+
 int run(int argc, char** argv) {
   using namespace ryz;
   machine_topology();  // before anything is pinned
   Context context;
   context.catalogue = &built_in_catalogue();
   context.argv.assign(argv, argv + argc);
+  context.typed = context.argv;
   context.interrupted = was_interrupted;
   context.width = terminal_width();
-  context.color = wants_color();
+  context.color = wants_color("auto");
 
   CLI::App app{"Investigates the performance of ternary matrix products on this CPU.", "ryz-lab"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", [] {
-    return fmt::format("ryz-lab {} ({}{}; {}, {})", build_info.version,
-                       *build_info.git_sha ? build_info.git_sha : "no git",
-                       build_info.git_dirty ? ", dirty" : "", build_info.compiler, build_info.type);
-  });
+  app.set_version_flag("--version", version_text, "Version, commit and how it was built");
   app.footer(
       "Exit codes: 0 ok, 1 gate failed, 2 usage, 3 not comparable, 4 wrong result, 5 input or\n"
       "output, 6 gate too weak or unclear, 7 this machine or build cannot, 8 incomplete,\n"
       "130 interrupted. Results go to stdout, everything else to stderr.\n"
       "`ryz-lab COMMAND --help` has examples.");
   std::string without;
-  app.add_option("--without", without,
-                 "Instruction sets to do without, e.g. avx512f,avx2 (before the command)")
+  app.add_option("--without", without, "Instruction sets to do without, e.g. avx512f,avx2")
       ->envname("RYZ_LAB_WITHOUT")
       ->each([](const std::string& list) { apply_without(list); });
+  std::string color = "auto";
+  app.add_option("--color", color, "auto (terminals, unless NO_COLOR is set), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str()
+      ->each([&context](const std::string& when) { context.color = wants_color(when); });
   add_diagnose(app, context);
   add_sweep(app, context);
   add_run(app, context);
@@ -124,12 +152,20 @@ int run(int argc, char** argv) {
   add_bench(app, context);
   add_report(app, context);
   add_schema(app, context);
+  add_completion(app, context);
+  // `ryz-lab report r.json --color always` is where one writes it.
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!sub->get_allow_extras()) sub->fallthrough();
+  }
 
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   on_lost_pages(on_lost_pages_of);
   try {
-    app.parse(argc, argv);
+    context.argv = with_config(context.typed, app);
+    std::vector<const char*> arguments;
+    for (const std::string& argument : context.argv) arguments.push_back(argument.c_str());
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::Success& e) {
     app.exit(e);
     return kExitOk;
@@ -137,7 +173,10 @@ int run(int argc, char** argv) {
     std::string command = "ryz-lab";
     for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
     const bool bare = command == "ryz-lab";
-    const std::string what = bare ? bad_command(app, context.argv, e.what()) : e.what();
+    std::string what = bare ? bad_command(app, context.argv, e.what()) : e.what();
+    if (!bare && e.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+      what = unexpected(*app.get_subcommands().front(), what);
+    }
     return fail(fmt::format("{}\n  help: `{} --help` lists the {}", what, command,
                             bare ? "commands" : "flags"),
                 "usage", kExitUsage);

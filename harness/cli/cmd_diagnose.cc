@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/config.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
 
@@ -32,7 +33,10 @@ void add_diagnose(CLI::App& app, Context& context) {
       "Examples:\n"
       "  ryz-lab diagnose\n"
       "  ryz-lab diagnose --model model.gguf --fail-under 10\n"
-      "  ryz-lab diagnose --kernel 'avx512-*' --threads phys --phase decode --out r.json");
+      "  ryz-lab diagnose --kernel 'avx512-*' --threads phys --phase decode --out r.json\n"
+      "  ryz-lab diagnose --html report.html --fix-log PERFORMANCE_FIX_LOG.md\n"
+      "  ryz-lab diagnose --rounds 10 --print-config > night.json\n"
+      "  ryz-lab diagnose --config night.json");
   add_run_flags(*cmd, flags->run);
   flags->model = cmd->get_option("--model");
   add_report_outputs(*cmd, flags->outputs, true);
@@ -47,6 +51,7 @@ void add_diagnose(CLI::App& app, Context& context) {
           ->check(CLI::PositiveNumber)
           ->group("Gates");
   cmd->add_flag("--strict", flags->strict, "Exit 1 where a verdict is blocked")->group("Gates");
+  add_config_flags(*cmd, context);
   cmd->callback([flags, &context] {
     LabOptions options = resolve(flags->run, *context.catalogue);
     if (!options.self_test) {

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/config.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
 
@@ -27,6 +28,7 @@ void add_sweep(CLI::App& app, Context& context) {
       "  ryz-lab sweep --schedule all --grain 1-64*4 --out grain.json");
   add_run_flags(*cmd, flags->run);
   add_report_outputs(*cmd, flags->outputs, false);
+  add_config_flags(*cmd, context);
   cmd->callback([flags, &context] {
     LabOptions options = resolve(flags->run, *context.catalogue);
     options.run.stop = context.interrupted;

@@ -12,7 +12,8 @@ namespace ryz {
 
 struct Context {
   const Catalogue* catalogue = nullptr;
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;   // with the flags of --config
+  std::vector<std::string> typed;  // without
   bool (*interrupted)() = nullptr;
   unsigned width = 80;  // of the terminal
   bool color = false;
@@ -33,5 +34,6 @@ void add_bench(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
 
 }  // namespace ryz

@@ -17,12 +17,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Five digits say all that was measured.
-Json number(double value) {
+Json number(double value, int digits = 5) {
   if (!std::isfinite(value)) return nullptr;
   if (value == std::floor(value) && std::abs(value) < 1e15) {
     return static_cast<std::int64_t>(value);
   }
-  return std::strtod(fmt::format("{:.5g}", value).c_str(), nullptr);
+  return std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr);
 }
 
 Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
@@ -254,13 +254,20 @@ class PageData {
       roof = {c.roofline->bytes_per_token, number(c.roofline->gb_per_s),
               number(c.roofline->roof_ratio)};
     }
+    // Rounds count from 0 in nearly every cell; a sample out of turn names its own.
     Json samples = Json::array();
+    unsigned expected = 0;
     for (const Sample& s : c.samples) {
       if (s.time_ns == 0) continue;
-      samples.push_back(s.round);
+      const double rate = static_cast<double>(s.tokens) * 1e9 / static_cast<double>(s.time_ns);
       samples.push_back(s.order);
-      samples.push_back(
-          number(static_cast<double>(s.tokens) * 1e9 / static_cast<double>(s.time_ns)));
+      samples.push_back(number(rate, 4));
+      if (s.round == expected && s.disturbed.empty()) {
+        ++expected;
+        continue;
+      }
+      samples.push_back({s.round, strings_(join(s.disturbed, ", "))});
+      expected = s.round + 1;
     }
     const int flags = (c.exact ? 1 : 0) | (c.known_wrong ? 2 : 0) |
                       (c.effective.called_as_requested ? 4 : 0) | (c.effective.pinned ? 8 : 0) |

@@ -36,10 +36,18 @@ function decodeCell(row) {
   // What the row says already is left out of the command.
   const said = {k: c.kernel, e: c.encoding, p: c.phase, g: String(c.grain), t: String(c.threads)};
   c.repro = S(next()).replace(/\u0001([kepgt])/g, (_, key) => said[key]);
+  // order, rate, and a list of round and disturbance only where the round is not the next one.
   const flat = next();
   c.samples = [];
-  for (let i = 0; i + 2 < flat.length; i += 3) {
-    c.samples.push({round: flat[i], order: flat[i + 1], rate: flat[i + 2]});
+  for (let i = 0, expected = 0; i + 1 < flat.length; i += 2) {
+    const sample = {round: expected, order: flat[i], rate: flat[i + 1], disturbed: ""};
+    if (Array.isArray(flat[i + 2])) {
+      sample.round = flat[i + 2][0];
+      sample.disturbed = S(flat[i + 2][1]);
+      ++i;
+    }
+    expected = sample.round + 1;
+    c.samples.push(sample);
   }
   c.pair = c.kernel + "/" + c.encoding;
   return c;

@@ -21,7 +21,7 @@ function showCell(cell) {
       ["speed-up over 1 thread", cell.speedup === null ? "" : `${num(cell.speedup)}\u00d7, efficiency ${percent(cell.efficiency)}`],
       ["memory traffic", cell.roof ? `${bytes(cell.roof.bytesPerToken)} a token, ${num(cell.roof.gbPerS)} GB/s` + (cell.roof.ratio === null ? "" : `, ${percent(cell.roof.ratio)} of the measured roof`) : ""],
       ["weights, tables", `${bytes(cell.weightsBytes)}, ${bytes(cell.tableBytes)}`],
-      ["samples, tok/s", cell.samples.map(s => num(s.rate)).join(", ")],
+      ["samples, tok/s", cell.samples.map(s => num(s.rate) + (s.disturbed ? ` (${s.disturbed})` : "")).join(", ")],
     ]),
     cell.repro ? [el("div", {class: "soft"}, "Measure it again:"), el("pre", {}, cell.repro)] : el("div", {class: "soft"}, "`ryz-lab diagnose` measures it as part of the ladder.")));
 }

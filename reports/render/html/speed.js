@@ -202,7 +202,8 @@ function samples() {
     const all = list.flatMap(c => c.samples.map(s => ({cell: c, s, y: 100 * (s.rate / c.speed.median - 1)})));
     const most = Math.max(1, ...all.map(p => p.s.order)) + 1;
     const step = Math.max(1, Math.ceil(all.length / MOST_POINTS));
-    const points = all.filter((_, i) => i % step === 0).map(p => ({x: p.s.round + p.s.order / most, y: p.y, cell: p.cell, rate: p.s.rate}));
+    const points = all.filter((_, i) => i % step === 0).map(p => ({x: p.s.round + p.s.order / most, y: p.y, cell: p.cell, rate: p.s.rate, why: p.s.disturbed}));
+    const disturbed = points.filter(p => p.why);
     // Drift: the geometric mean over windows of the run. (The median of a window is 0 nearly
     // always: with few rounds every third sample is its cell's median.)
     const windows = [...by(all, p => Math.floor((p.s.round + p.s.order / most) * 8))].map(([w, of]) => ({
@@ -211,11 +212,12 @@ function samples() {
     const spread = median(all.map(p => Math.abs(p.y)));
     note.textContent = `${all.length} samples${step > 1 ? `, every ${step}th drawn` : ""}; half of them lie within \u00b1${spread.toFixed(1)} % of their cell's median.`;
     return {type: "scatter", data: {datasets: [
-      {label: "a sample", data: points, backgroundColor: color(0, .35), borderColor: color(0, .6), radius: 2.5},
+      {label: "a sample", data: points.filter(p => !p.why), backgroundColor: color(0, .35), borderColor: color(0, .6), radius: 2.5},
+      ...(disturbed.length ? [{label: "disturbed", data: disturbed, backgroundColor: color(3, .5), borderColor: color(3), pointStyle: "triangle", radius: 4}] : []),
       {label: "mean of an eighth of a round", type: "line", data: windows,
        borderColor: color(1), backgroundColor: color(1), borderWidth: 3, pointRadius: 0, pointStyle: "line"}]},
       options: {scales: {x: axis("round"), y: axis("% from the cell's median")},
-                plugins: {tooltip: {callbacks: {label: item => item.raw.cell ? `${item.raw.cell.id}: ${num(item.raw.rate)} tok/s, ${item.parsed.y.toFixed(1)} %` : `mean: ${item.parsed.y.toFixed(1)} %`}}}}};
+                plugins: {tooltip: {callbacks: {label: item => item.raw.cell ? `${item.raw.cell.id}: ${num(item.raw.rate)} tok/s, ${item.parsed.y.toFixed(1)} %${item.raw.why ? ", disturbed: " + item.raw.why : ""}` : `mean: ${item.parsed.y.toFixed(1)} %`}}}}};
   });
   section("samples", "Samples over time", "Every timed sample against its own cell's median. A quiet machine gives a narrow band around 0; where the line leaves 0, something else slowed or sped up everything that ran then.",
     names.length > 1 ? el("div", {class: "controls noprint"}, select("cells of", names.map(n => ({value: n, text: n})), v => { chosen = v; chart.draw(); }, chosen)) : null,
