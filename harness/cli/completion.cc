@@ -76,7 +76,7 @@ std::string spaced(const std::vector<std::string>& words) {
 }
 
 // 'text' for any of the three shells; what it must not hold is left out.
-std::string quoted(const std::string& text, const std::string& without = "") {
+std::string shell_quoted(const std::string& text, const std::string& without = "") {
   std::string clean;
   for (const char c : text) {
     if (c == '\'' || c == '\\' || c == '\n' || without.find(c) != std::string::npos) continue;
@@ -107,17 +107,19 @@ std::string bash(const CommandInfo& top, const std::vector<CommandInfo>& command
     for (const FlagInfo& flag : c.flags) {
       if (!flag.takes_value) continue;
       // An empty list: the shell's own completion of files.
-      text +=
-          fmt::format("    {}:{}) words={} ;;\n", name, flag.name, quoted(spaced(flag.choices)));
+      text += fmt::format("    {}:{}) words={} ;;\n", name, flag.name,
+                          shell_quoted(spaced(flag.choices)));
     }
   };
   values(top, "");
   for (const CommandInfo& c : commands) values(c, c.name);
-  text += fmt::format("    :*) words={} ;;\n", quoted(spaced(names) + " " + names_of(top.flags)));
+  text +=
+      fmt::format("    :*) words={} ;;\n", shell_quoted(spaced(names) + " " + names_of(top.flags)));
   for (const CommandInfo& c : commands) {
     // A file's name is wanted unless it begins with a dash.
     text += fmt::format("    {}:*) [[ $cur == -* || -n {} ]] && words={} ;;\n", c.name,
-                        quoted(spaced(c.words)), quoted(spaced(c.words) + " " + names_of(c.flags)));
+                        shell_quoted(spaced(c.words)),
+                        shell_quoted(spaced(c.words) + " " + names_of(c.flags)));
   }
   return text +
          "  esac\n"
@@ -130,15 +132,15 @@ std::string zsh_flags(const CommandInfo& c) {
   std::string text;
   for (const FlagInfo& flag : c.flags) {
     std::string spec =
-        flag.name + (flag.takes_value ? "=" : "") + "[" + quoted(flag.what, "[]:").substr(1);
+        flag.name + (flag.takes_value ? "=" : "") + "[" + shell_quoted(flag.what, "[]:").substr(1);
     spec.pop_back();
     spec += "]";
     if (flag.takes_value) {
       spec += flag.choices.empty() ? ":value:_files" : ":value:(" + spaced(flag.choices) + ")";
     }
-    text += " \\\n        " + quoted(spec);
+    text += " \\\n        " + shell_quoted(spec);
   }
-  if (!c.words.empty()) text += " \\\n        " + quoted("1:what:(" + spaced(c.words) + ")");
+  if (!c.words.empty()) text += " \\\n        " + shell_quoted("1:what:(" + spaced(c.words) + ")");
   if (c.takes_file) text += " \\\n        '*:file:_files'";
   return text;
 }
@@ -149,7 +151,7 @@ std::string zsh(const CommandInfo& top, const std::vector<CommandInfo>& commands
       "# ryz-lab completion zsh > ~/.zfunc/_ryz-lab (a folder of fpath), or: source <(...)\n"
       "_ryz-lab() {\n  local -a commands\n  local state line\n  commands=(\n";
   for (const CommandInfo& c : commands)
-    text += "    " + quoted(c.name + ":" + quoted(c.what, ":").substr(1)) + "\n";
+    text += "    " + shell_quoted(c.name + ":" + shell_quoted(c.what, ":").substr(1)) + "\n";
   text += "  )\n  _arguments -C" + zsh_flags(top) +
           " \\\n        '1:command:->command' '*::argument:->argument'\n"
           "  case $state in\n"
@@ -168,22 +170,22 @@ std::string fish(const CommandInfo& top, const std::vector<CommandInfo>& command
   std::string text = "# ryz-lab completion fish > ~/.config/fish/completions/ryz-lab.fish\n";
   const auto flags = [&](const CommandInfo& c, const std::string& condition) {
     for (const FlagInfo& flag : c.flags) {
-      text += fmt::format("complete -c ryz-lab -n {} -l {} -d {}", quoted(condition),
-                          flag.name.substr(2), quoted(flag.what));
+      text += fmt::format("complete -c ryz-lab -n {} -l {} -d {}", shell_quoted(condition),
+                          flag.name.substr(2), shell_quoted(flag.what));
       if (flag.takes_value && flag.choices.empty()) text += " -r";
-      if (!flag.choices.empty()) text += " -x -a " + quoted(spaced(flag.choices));
+      if (!flag.choices.empty()) text += " -x -a " + shell_quoted(spaced(flag.choices));
       text += "\n";
     }
   };
   flags(top, "__fish_use_subcommand");
   for (const CommandInfo& c : commands) {
     text += fmt::format("complete -c ryz-lab -f -n __fish_use_subcommand -a {} -d {}\n", c.name,
-                        quoted(c.what));
+                        shell_quoted(c.what));
     const std::string inside = "__fish_seen_subcommand_from " + c.name;
     flags(c, inside);
     if (!c.words.empty()) {
-      text += fmt::format("complete -c ryz-lab -f -n {} -a {}\n", quoted(inside),
-                          quoted(spaced(c.words)));
+      text += fmt::format("complete -c ryz-lab -f -n {} -a {}\n", shell_quoted(inside),
+                          shell_quoted(spaced(c.words)));
     }
   }
   return text;

@@ -147,7 +147,9 @@ std::vector<std::string> with_config(const std::vector<std::string>& argv, const
   if (path == nullptr) return argv;
   const CLI::App* command = nullptr;
   for (std::size_t i = 1; i < argv.size() && command == nullptr; ++i) {
-    command = app.get_subcommand_no_throw(argv[i]);
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (sub->get_name() == argv[i]) command = sub;
+    }
   }
   if (command == nullptr || command->get_option_no_throw("--config") == nullptr) return argv;
 
