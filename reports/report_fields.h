@@ -384,13 +384,13 @@ void fields(A& a, Of<A, Report>& v) {
   a("models", v.models);
   a("config", v.config);
   a("catalogue", v.catalogue);
-  a.later("counters", v.counters);
   a.later("experiment", v.experiment);
   a.later("question", v.question);
   a.group("roofs", [&](auto& g) {
     g("read_gb_per_s", v.read_bandwidth);
     g.later("int8_gmac_per_s", v.multiply_rate);
   });
+  a.later("counters", v.counters);
   a.later("encoding_errors", v.encoding_errors);
   a("cells", v.cells);
   a("curves", v.curves);

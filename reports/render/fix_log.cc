@@ -168,6 +168,14 @@ class FixLog {
     }
   }
 
+  // A stage as it was measured with the most threads.
+  const LadderStage* widest(int stage) const {
+    for (auto t = threads_.rbegin(); t != threads_.rend(); ++t) {
+      if (const LadderStage* found = find(stage, *t)) return found;
+    }
+    return nullptr;
+  }
+
   // "@key=value" of a cell's id.
   static std::set<std::string> axes(const std::string& id) {
     std::set<std::string> found;
@@ -202,9 +210,8 @@ class FixLog {
     }
     text_ += table.markdown();
     text_ += "\n**Evidence.**\n\n";
-    const unsigned most = threads_.back();
-    evidence("before", find(b.before, most), b.verdict);
-    evidence("after", find(b.after, most), b.verdict);
+    evidence("before", widest(b.before), b.verdict);
+    evidence("after", widest(b.after), b.verdict);
     if (std::string_view(b.verdict) == "threading" && !report_.faults.empty()) {
       text_ += "\nEach cause alone, put on the last stage:\n\n" + fault_table(report_).markdown();
     }

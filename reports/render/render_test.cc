@@ -118,6 +118,7 @@ TEST(RenderText, StaysWithinTheWidth) {
 TEST(RenderText, NeighbouringPointsThatWereNotMeasuredShareALine) {
   Report r = sample_report();
   auto& points = r.curves[0].points;
+  points.resize(3);  // the last one is not measured
   points.push_back({9, "not_measured", points[2].reason, "", {}, {}, {}});
   points.push_back({16, "not_measured", "not asked for", "", {}, {}, {}});
   const std::string text = render_text(r, kPlain);
