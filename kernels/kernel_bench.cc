@@ -80,7 +80,7 @@ struct Bench {
 
 void measure(benchmark::State& state, Bench& bench) {
   bench.run();
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     bench.run();
     benchmark::DoNotOptimize(bench.out.data());
     benchmark::ClobberMemory();
@@ -94,7 +94,7 @@ void measure(benchmark::State& state, Bench& bench) {
 }
 
 void measure_peak(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(vnni_peak_round());
+  while (state.KeepRunning()) benchmark::DoNotOptimize(vnni_peak_round());
   state.counters["MAC/s"] = benchmark::Counter(
       static_cast<double>(state.iterations()) * static_cast<double>(kVnniPeakMacs),
       benchmark::Counter::kIsRate);
