@@ -98,7 +98,7 @@ function compare(mine, theirs) {
     cosine: cosine(mine.logits, theirs.logits),
     noise: rms(difference),
     relative: rms(difference) / rms(theirs.logits),
-    largest: Math.max(...difference.map(Math.abs)) / rms(theirs.logits),
+    largest: difference.reduce((m, v) => Math.max(m, Math.abs(v)), 0) / rms(theirs.logits),
     overlap: top(theirs.logits, kTop).filter((t) => topMine.includes(t)).length,
     firstAgrees: best(mine.logits) === first,
     gap: theirs.logits[first] - theirs.logits[second],
