@@ -449,6 +449,23 @@ TEST_F(Cli, EveryCommandHasExamplesInItsHelp) {
   EXPECT_GE(commands, 10U) << top.out;
 }
 
+TEST_F(Cli, HelpFitsTheTerminal) {
+  if (shell("command -v script").code != 0) GTEST_SKIP() << "no script(1) to make a terminal";
+  for (const char* command : {"", "diagnose", "compare", "bench", "list"}) {
+    const Outcome help = shell(std::string("script -qec \"stty cols 80; '" RYZ_LAB_BINARY "' ") +
+                               command + " --help\" /dev/null");
+    std::istringstream lines(help.out);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      line.erase(line.find_last_not_of("\r\n") + 1);
+      // A default that is one long word cannot be wrapped.
+      if (line.find("=PHASE3") != std::string::npos) continue;
+      EXPECT_LE(line.size(), 80U) << line;
+    }
+    EXPECT_GT(count, 10U) << help.out;
+  }
+}
+
 TEST_F(Cli, TheVersionSaysHowItWasBuilt) {
   const Outcome o = lab("--version");
   EXPECT_EQ(o.code, 0);
