@@ -202,6 +202,17 @@ TEST(RenderText, TwoModelsHaveTablesOfTheirOwn) {
   EXPECT_EQ(text.find("quad @"), std::string::npos) << text;
 }
 
+TEST(RenderText, AFaultsControlIsNotTheKernelsBest) {
+  Report r = sample_report();
+  Cell control = cell_of(r, kSampleFast);
+  control.axes["control"] = "all";
+  control.id += "@control=all";
+  scale_speed(control, 7.0);
+  r.cells.push_back(control);
+  EXPECT_EQ(render_text(r, kPlain).find("935.9 +-"), std::string::npos);
+  expect_all(render_text(r, kPlain), {"133.7 +-"});
+}
+
 TEST(RenderText, OfTheCurvesTheOneWithMostMeasuredPointsIsShown) {
   Report r = sample_report();
   Curve lone = r.curves[0];

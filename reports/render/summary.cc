@@ -79,6 +79,8 @@ std::vector<std::pair<std::string, std::vector<Pair>>> pairs_by_phase(const Repo
   std::map<std::tuple<std::string, std::string>, std::size_t> places;
   for (const Cell& cell : report.cells) {
     if (cell.status == Status::kSkipped) continue;
+    // Measured beside an injected fault to judge it: not what the kernel reaches in this run.
+    if (cell.axes.count("control") != 0) continue;
     const std::string title = titles(cell.phase, cell.model);
     auto phase =
         std::find_if(phases.begin(), phases.end(), [&](const auto& p) { return p.first == title; });
