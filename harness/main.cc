@@ -14,6 +14,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/config.h"
 #include "harness/cli/flags.h"
+#include "harness/cli/help.h"
 #include "harness/measure/build_info.h"
 #include "harness/measure/machine.h"
 #include "harness/plan/axes.h"
@@ -90,7 +91,8 @@ std::string bad_command(const CLI::App& app, const std::vector<std::string>& arg
                      near.empty() ? "" : fmt::format(", did you mean {}?", near));
 }
 
-// An argument the command does not know, with the flag that was most likely meant.
+// What is wrong with an argument that the command does not know, with the flag that was most likely
+// meant.
 std::string unexpected(const CLI::App& command, const std::string& what) {
   const std::size_t begin = what.find("--");
   if (begin == std::string::npos) return what;
@@ -101,7 +103,8 @@ std::string unexpected(const CLI::App& command, const std::string& what) {
     for (const std::string& other : option->get_lnames()) known.push_back(other);
   }
   const std::string near = ryz::nearest_name(name, known);
-  return near.empty() ? what : fmt::format("{}, did you mean --{}?", what, near);
+  if (near.empty()) return what;
+  return fmt::format("`{}` has no flag --{}, did you mean --{}?", command.get_name(), name, near);
 }
 
 std::string version_text() {
@@ -125,6 +128,7 @@ int run(int argc, char** argv) {
 
   CLI::App app{"Investigates the performance of ternary matrix products on this CPU.", "ryz-lab"};
   app.require_subcommand(1);
+  app.formatter(help_formatter(context.width));  // subcommands inherit it
   app.set_version_flag("--version", version_text, "Version, commit and how it was built");
   app.footer(
       "Exit codes: 0 ok, 1 gate failed, 2 usage, 3 not comparable, 4 wrong result, 5 input or\n"

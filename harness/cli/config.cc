@@ -162,7 +162,8 @@ std::vector<std::string> with_config(const std::vector<std::string>& argv, const
   std::vector<std::string> result = argv;
   const auto end = std::find(result.begin(), result.end(), "--") - result.begin();
   std::vector<std::string> more;
-  for (const auto& [key, value] : parse(*path).items()) {
+  const Json json = parse(*path);  // items() refers to it
+  for (const auto& [key, value] : json.items()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       const std::string near = nearest_name(key, known);
       refuse(*path, key, fmt::format("`{}` has no such flag", command->get_name()),

@@ -185,6 +185,46 @@ TEST(RenderMarkdown, CommentHasTheMarkerAndTheWorstFirst) {
   expect_all(render_markdown(sample_comparison(false)), {"not comparable", "--allow cpu_model"});
 }
 
+TEST(RenderText, TwoModelsHaveTablesOfTheirOwn) {
+  Report r = sample_report();
+  r.models.push_back(r.models[0]);
+  r.models[1].source = "bitnet-2b4t";
+  for (Cell& c : r.cells) c.model.clear();
+  for (Curve& c : r.curves) c.model.clear();
+  Cell ladder = cell_of(r, kSampleFast);
+  ladder.model = "bitnet-2b4t";
+  ladder.id += "@model=bitnet-2b4t";
+  scale_speed(ladder, 0.1);
+  r.cells.push_back(ladder);
+  const std::string text = render_text(r, kPlain);
+  expect_all(text, {"decode on mini: tok/s", "decode on bitnet-2b4t: tok/s",
+                    "prefill on mini: tok/s", "decode on mini: scaling of"});
+  EXPECT_EQ(text.find("quad @"), std::string::npos) << text;
+}
+
+TEST(RenderText, AFaultsControlIsNotTheKernelsBest) {
+  Report r = sample_report();
+  Cell control = cell_of(r, kSampleFast);
+  control.axes["control"] = "all";
+  control.id += "@control=all";
+  scale_speed(control, 7.0);
+  r.cells.push_back(control);
+  EXPECT_EQ(render_text(r, kPlain).find("935.9 +-"), std::string::npos);
+  expect_all(render_text(r, kPlain), {"133.7 +-"});
+}
+
+TEST(RenderText, OfTheCurvesTheOneWithMostMeasuredPointsIsShown) {
+  Report r = sample_report();
+  Curve lone = r.curves[0];
+  lone.kernel = "lone";
+  lone.points[0] = {1, "not_measured", "not asked for", "", {}, {}, {}};
+  lone.points[1].tok_per_s = 1e4;
+  r.curves.insert(r.curves.begin(), lone);
+  const std::string text = render_text(r, kPlain);
+  EXPECT_EQ(text.find("scaling of lone"), std::string::npos);
+  expect_all(text, {"scaling of avx512-vbmi/quad"});
+}
+
 TEST(RenderGithub, OneCommandAFinding) {
   const std::string text = render_github(sample_comparison(true));
   expect_all(text, {std::string("::error title=ryz-lab%3A REGRESSED::") + kSampleFast, "-10.0%25",

@@ -37,6 +37,12 @@ struct Pair {
     return found == best.end() ? nullptr : found->second;
   }
 
+  double highest() const {
+    double most = 0.0;
+    for (const auto& [threads, cell] : best) most = std::max(most, speed(cell));
+    return most;
+  }
+
   std::string text_at(unsigned threads) const {
     if (const Cell* cell = at(threads)) return throughput_text(*cell->tok_per_s);
     const auto found = other.find(threads);
@@ -73,6 +79,8 @@ std::vector<std::pair<std::string, std::vector<Pair>>> pairs_by_phase(const Repo
   std::map<std::tuple<std::string, std::string>, std::size_t> places;
   for (const Cell& cell : report.cells) {
     if (cell.status == Status::kSkipped) continue;
+    // Measured beside an injected fault to judge it: not what the kernel reaches in this run.
+    if (cell.axes.count("control") != 0) continue;
     const std::string title = titles(cell.phase, cell.model);
     auto phase =
         std::find_if(phases.begin(), phases.end(), [&](const auto& p) { return p.first == title; });
@@ -117,7 +125,8 @@ TitledTable speed_table(const std::string& phase, std::vector<Pair> pairs, std::
   const unsigned most = threads.empty() ? 0 : threads.back();
 
   std::stable_sort(pairs.begin(), pairs.end(), [&](const Pair& a, const Pair& b) {
-    return speed(a.at(most)) > speed(b.at(most));
+    // Those without a speed there come after; what has none at all is last.
+    return std::pair(speed(a.at(most)), a.highest()) > std::pair(speed(b.at(most)), b.highest());
   });
   std::vector<Column> columns{left("kernel/encoding"), left("best")};
   for (const unsigned t : threads) columns.push_back(right(fmt::format("t={}", t)));
@@ -136,11 +145,15 @@ TitledTable speed_table(const std::string& phase, std::vector<Pair> pairs, std::
   return {phase + ": tok/s of the best schedule", std::move(table)};
 }
 
-double height(const Curve& curve) {
-  for (auto p = curve.points.rbegin(); p != curve.points.rend(); ++p) {
-    if (p->tok_per_s) return *p->tok_per_s;
+// What a curve has to show: how many points were measured, then how high the last of them is.
+std::pair<std::size_t, double> height(const Curve& curve) {
+  std::pair<std::size_t, double> result{0, 0.0};
+  for (const CurvePoint& p : curve.points) {
+    if (p.state != "measured" || !p.tok_per_s) continue;
+    ++result.first;
+    result.second = *p.tok_per_s;
   }
-  return 0.0;
+  return result;
 }
 
 std::vector<const Curve*> shown_curves(const Report& report) {

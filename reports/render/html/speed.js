@@ -153,7 +153,8 @@ function encodings() {
   if (!seen.length) return;
   const rows = seen.map(name => {
     const entry = report.catalogue.find(e => e.encoding === name);
-    const mine = cells.filter(c => c.encoding === name && c.model === main);
+    // Controls are measured beside an injected fault, to judge it.
+    const mine = cells.filter(c => c.encoding === name && c.model === main && !c.axes.includes("@control="));
     const worst = key => { const v = mine.map(c => c.error[key]).filter(x => x !== null); return v.length ? Math.max(...v) : null; };
     const top = phase => best(mine.filter(c => c.phase === phase && c.status === "ok"));
     const weights = mine.map(c => c.weightsBytes).find(v => v > 0);

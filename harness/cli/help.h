@@ -1,0 +1,15 @@
+// Help that fits the terminal.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+namespace ryz {
+
+// CLI11's layout with lines of at most `width` characters: descriptions, footers and subcommands
+// are wrapped, and what repeats the description (lists of values, ranges, which flags exclude each
+// other) is left out of an option's first line.
+std::shared_ptr<CLI::Formatter> help_formatter(unsigned width);
+
+}  // namespace ryz
