@@ -55,23 +55,19 @@ void pass_on(const Slot& s, const PackedView& w, const Activations& a, const voi
   s.inner->multiply(w, a, table, rows, out, stride);
 }
 
-// The same work once more for the first share of the rows, into memory of its own.
+// Every so many chunks one is multiplied once more, whole: a call of fewer rows would cost more a
+// row than the others do, and the share would not be the slowdown. Into memory of its own.
 void multiply_again(const Slot& s, const PackedView& w, const Activations& a, const void* table,
                     RowRange rows, std::size_t stride) noexcept {
-  const std::size_t tile = s.inner->encoding->row_tile;
-  // Chunks may be small: what a chunk owes is carried over to the thread's next one.
-  thread_local double owed = 0.0;
-  owed += s.share * static_cast<double>(rows.end - rows.begin);
-  const std::size_t tiles = static_cast<std::size_t>(owed) / tile;
-  const std::size_t most = (rows.end - rows.begin + tile - 1) / tile;
-  const std::size_t again = std::min(tiles, most) * tile;
-  if (again == 0) return;
-  owed -= static_cast<double>(again);
+  const auto n = static_cast<double>(rows.end - rows.begin);
+  thread_local double owed = 0.0;  // rows
+  owed += s.share * n;
+  if (owed < n) return;
+  owed -= n;
   thread_local Buffer scratch;
   const std::size_t bytes = std::max<std::size_t>(1, a.tokens) * stride * sizeof(std::int32_t);
   if (scratch.size() < bytes) scratch = Buffer(bytes);
-  pass_on(s, w, a, table, {rows.begin, std::min(rows.end, rows.begin + again)},
-          scratch.as<std::int32_t>(), stride);
+  pass_on(s, w, a, table, rows, scratch.as<std::int32_t>(), stride);
 }
 
 template <std::size_t N>
