@@ -39,6 +39,8 @@ struct RunFlags {
   std::string pin = "cores", scratch = "arenas", output = "aligned", region = "token";
   std::string barrier = "yield";
   std::string bundle, keep_fault;
+  bool project = false, attribute = false;
+  double dram_gbps = 0.0;  // 0: what is measured
   std::string prompt;
   unsigned rounds = 3;
   double sample_ms = 50.0;
