@@ -111,7 +111,71 @@ void Worker::barrier() {
   }
 }
 
+Worker::Worker(Team& team, unsigned index, unsigned count)
+    : team_(&team),
+      trace_(team.trace_ == nullptr ? nullptr : &team.trace_->workers[index]),
+      index_(index),
+      count_(count) {}
+
 void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
+                  std::size_t align) {
+  if (trace_ != nullptr) return traced_loop(n, spec, body, align);
+  deal(n, spec, body, align);
+  barrier();
+}
+
+void Worker::traced_loop(std::size_t n, LoopSpec spec,
+                         FunctionRef<void(std::size_t, std::size_t)> body, std::size_t align) {
+  if (trace_->steps.empty()) trace_->steps.emplace_back();  // a loop outside any Flow
+  TracedStep& step = trace_->steps.back();
+  step.n = n;
+  step.spec = spec;
+  step.align = align;
+  std::uint64_t bodies = 0;
+  const std::uint64_t start = trace_ticks();
+  deal(
+      n, spec,
+      [&](std::size_t begin, std::size_t end) {
+        const std::uint64_t before = trace_ticks();
+        body(begin, end);
+        const std::uint64_t ticks = trace_ticks() - before;
+        bodies += ticks;
+        step.chunks.push_back({begin, end, ticks});
+        trace_->clock_reads += 2;
+        ++trace_->chunks;
+      },
+      align);
+  const std::uint64_t dealt = trace_ticks();
+  barrier();
+  const std::uint64_t stop = trace_ticks();
+  trace_->clock_reads += 3;
+  ++trace_->barriers;
+  step.loop_ticks += bodies;
+  trace_->busy += bodies;
+  trace_->dispatch += dealt - start - bodies;
+  trace_->wait += stop - dealt;
+}
+
+void Worker::traced_step(FunctionRef<void(Worker&)> f, std::size_t units, bool barrier_after) {
+  trace_->steps.emplace_back().units = units;
+  const std::uint64_t loops_before = trace_->busy + trace_->dispatch + trace_->wait;
+  const std::uint64_t start = trace_ticks();
+  f(*this);
+  const std::uint64_t done = trace_ticks();
+  // What loops inside did not account for.
+  const std::uint64_t loops = trace_->busy + trace_->dispatch + trace_->wait - loops_before;
+  const std::uint64_t own = done - start - std::min(loops, done - start);
+  trace_->steps.back().own_ticks = own;
+  trace_->busy += own;
+  trace_->clock_reads += 2;
+  if (!barrier_after) return;
+  barrier();
+  trace_->wait += trace_ticks() - done;
+  ++trace_->clock_reads;
+  ++trace_->barriers;
+}
+
+void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
                   std::size_t align) {
   if (spec.kind == LoopKind::kStatic) {
     if (spec.grain == 0) {
@@ -124,7 +188,6 @@ void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, st
         body(b, std::min(n, b + spec.grain));
       }
     }
-    barrier();
     return;
   }
   const std::uint64_t k = loops_++;
@@ -151,7 +214,6 @@ void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, st
       }
     }
   }
-  barrier();
 }
 
 void* Worker::arena(std::size_t bytes) {
@@ -240,16 +302,39 @@ void Team::execute(RegionPolicy policy, FunctionRef<void(Flow&)> f) {
   });
 }
 
+void Team::trace(TeamTrace* trace) {
+  trace_ = trace;
+  if (trace == nullptr) return;
+  trace->workers.clear();
+  trace->workers.resize(options_.threads);
+}
+
 std::vector<Placement> Team::placements() const {
   std::vector<Placement> placements;
   for (const Seat& seat : seats_) placements.push_back(seat.placement);
   return placements;
 }
 
-void Flow::step(FunctionRef<void(Worker&)> f) {
+void Flow::step(std::size_t units, FunctionRef<void(Worker&)> f) {
   if (worker_ != nullptr) {
+    if (worker_->trace_ != nullptr) return worker_->traced_step(f, units, true);
     f(*worker_);
     worker_->barrier();
+  } else if (team_->trace_ != nullptr) {
+    // The region's fork and join: what a worker did not do in it, it waited for.
+    std::vector<std::uint64_t> before;
+    const auto accounted = [](const WorkerTrace& w) { return w.busy + w.dispatch + w.wait; };
+    for (const WorkerTrace& w : team_->trace_->workers) before.push_back(accounted(w));
+    const std::uint64_t start = trace_ticks();
+    team_->run([&](Worker& worker) { worker.traced_step(f, units, false); });
+    const std::uint64_t took = trace_ticks() - start;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      WorkerTrace& w = team_->trace_->workers[i];
+      const std::uint64_t inside = accounted(w) - before[i];
+      w.wait += took - std::min(took, inside);
+      ++w.barriers;
+    }
+    team_->trace_->workers[0].clock_reads += 2;
   } else {
     team_->run(f);
   }

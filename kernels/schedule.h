@@ -13,18 +13,10 @@
 
 #include "kernels/buffer.h"
 #include "kernels/function_ref.h"
+#include "kernels/loop_spec.h"
+#include "kernels/schedule_trace.h"
 
 namespace ryz {
-
-enum class LoopKind : std::uint8_t { kStatic, kDynamic, kGuided };
-
-// `grain` counts iterations of the parallel loop, as the OpenMP schedule clause does.
-// kStatic with grain 0: one contiguous block a thread.
-struct LoopSpec {
-  LoopKind kind = LoopKind::kStatic;
-  std::size_t grain = 0;
-  bool operator==(const LoopSpec&) const = default;
-};
 
 // Where a chunk of a product puts its int32 sums before they become floats.
 enum class ScratchPolicy : std::uint8_t {
@@ -107,9 +99,18 @@ class Worker {
 
  private:
   friend class Team;
-  Worker(Team& team, unsigned index, unsigned count) : team_(&team), index_(index), count_(count) {}
+  friend class Flow;
+  Worker(Team& team, unsigned index, unsigned count);
+
+  // The loop without its barrier.
+  void deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
+            std::size_t align);
+  void traced_loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
+                   std::size_t align);
+  void traced_step(FunctionRef<void(Worker&)> f, std::size_t units, bool barrier_after);
 
   Team* team_;
+  WorkerTrace* trace_ = nullptr;
   unsigned index_;
   unsigned count_;
   std::uint64_t loops_ = 0;  // dynamic and guided loops begun in this region
@@ -143,10 +144,14 @@ class Team {
   // Starts `f` on this schedule's region policy; see Flow.
   void execute(RegionPolicy policy, FunctionRef<void(class Flow&)> f);
 
+  // From now on runs are traced into `trace`, which gets one entry a worker; null: no longer.
+  void trace(TeamTrace* trace);
+
   // Placements of the last run.
   std::vector<Placement> placements() const;
 
  private:
+  friend class Flow;
   friend class Worker;
   struct alignas(64) Counter {
     std::atomic<std::size_t> next{0};
@@ -159,6 +164,7 @@ class Team {
   void place(unsigned index);
 
   TeamOptions options_;
+  TeamTrace* trace_ = nullptr;
   std::uint64_t id_;
   std::vector<Seat> seats_;
   // Loop k uses counter k % 3; whoever enters loop k clears the one of loop k + 1, which every
@@ -174,7 +180,10 @@ class Team {
 // flow: under RegionPolicy::kToken every worker executes it.
 class Flow {
  public:
-  void step(FunctionRef<void(Worker&)> f);
+  // `units`: pieces that `f` splits its own work into at most (tokens, say); 0: any number. For
+  // traces only.
+  void step(std::size_t units, FunctionRef<void(Worker&)> f);
+  void step(FunctionRef<void(Worker&)> f) { step(0, f); }
 
  private:
   friend class Team;

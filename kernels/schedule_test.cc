@@ -222,6 +222,43 @@ TEST(Flow, StepsRunInOrderUnderBothPolicies) {
   }
 }
 
+TEST(Trace, EveryChunkAndStepIsWrittenDown) {
+  for (const RegionPolicy policy : {RegionPolicy::kToken, RegionPolicy::kProduct}) {
+    for (const LoopSpec spec : all_loops()) {
+      Team team({2, {}});
+      TeamTrace trace;
+      team.trace(&trace);
+      const auto two_steps = [&](Flow& flow) {
+        flow.step([&](Worker& worker) { worker.loop(97, spec, [](std::size_t, std::size_t) {}); });
+        flow.step(3, [](Worker&) {});
+      };
+      team.execute(policy, two_steps);
+      ASSERT_EQ(trace.workers.size(), 2U);
+      std::vector<int> seen(97, 0);
+      for (const WorkerTrace& w : trace.workers) {
+        ASSERT_EQ(w.steps.size(), 2U);
+        EXPECT_EQ(w.steps[0].n, 97U);
+        EXPECT_EQ(w.steps[0].chunks.size(), w.chunks);
+        EXPECT_EQ(w.steps[1].units, 3U);
+        EXPECT_TRUE(w.steps[1].chunks.empty());
+        EXPECT_GE(w.clock_reads, 2 * w.chunks);
+        std::uint64_t ticks = 0;
+        for (const TracedChunk& c : w.steps[0].chunks) {
+          ticks += c.ticks;
+          for (std::size_t i = c.begin; i < c.end; ++i) ++seen[i];
+        }
+        EXPECT_EQ(ticks, w.steps[0].loop_ticks);
+        EXPECT_EQ(w.busy, ticks + w.steps[0].own_ticks + w.steps[1].own_ticks);
+      }
+      EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), 97);
+      // Off again: nothing more is written.
+      team.trace(nullptr);
+      team.execute(policy, two_steps);
+      EXPECT_EQ(trace.workers[0].steps.size(), 2U);
+    }
+  }
+}
+
 TEST(Team, WorkersAreNumberedAndTheCallerIsFirst) {
   Team team({3, {}});
   EXPECT_EQ(team.size(), 3u);

@@ -147,7 +147,7 @@ void Transformer::State::products(Flow& flow, const Weights& weights, const Run&
   }
   linear.multiply(flow, *run.combination, batch, list, group.count);
   if (run.observer == nullptr) return;
-  flow.step([&](Worker& worker) {
+  flow.step(1, [&](Worker& worker) {
     if (worker.index() != 0) return;
     for (std::size_t i = 0; i < group.count; ++i) {
       (*run.observer)({layer, static_cast<Site>(group.first + i), &batch, activation_rms, y_of[i],
@@ -206,7 +206,7 @@ void Transformer::State::attention_block(Flow& flow, const Weights& weights, con
                                          std::size_t layer) {
   const Layer& w = weights.layers[layer];
   const float eps = shape.rms_eps;
-  flow.step([&](Worker& worker) {
+  flow.step(run.tokens, [&](Worker& worker) {
     const Chunk mine = share(worker, run.tokens);
     for (std::size_t t = mine.begin; t < mine.end; ++t) {
       float* const row = x.as<float>() + t * shape.embd;
@@ -221,9 +221,11 @@ void Transformer::State::attention_block(Flow& flow, const Weights& weights, con
   build_table(flow, *run.combination, embd_batch);
   products(flow, weights, run, layer, kQkvGroup, embd_batch,
            {q.as<float>(), k.as<float>(), v.as<float>()});
-  flow.step([&](Worker& worker) { rotate_and_cache(worker, run, layer); });
-  flow.step([&](Worker& worker) { attend(worker, run, layer); });
-  flow.step([&](Worker& worker) {
+  flow.step(run.tokens * shape.heads,
+            [&](Worker& worker) { rotate_and_cache(worker, run, layer); });
+  flow.step((run.tokens + 3) / 4 * shape.heads,
+            [&](Worker& worker) { attend(worker, run, layer); });
+  flow.step(run.tokens, [&](Worker& worker) {
     const Chunk mine = share(worker, run.tokens);
     for (std::size_t t = mine.begin; t < mine.end; ++t) {
       norm_and_quantize(worker, run, t, q.as<float>() + t * shape.embd, w.attn_sub_norm, eps,
@@ -238,7 +240,7 @@ void Transformer::State::ffn_block(Flow& flow, const Weights& weights, const Run
                                    std::size_t layer) {
   const Layer& w = weights.layers[layer];
   const float eps = shape.rms_eps;
-  flow.step([&](Worker& worker) {
+  flow.step(run.tokens, [&](Worker& worker) {
     const Chunk mine = share(worker, run.tokens);
     for (std::size_t t = mine.begin; t < mine.end; ++t) {
       float* const row = x.as<float>() + t * shape.embd;
@@ -248,7 +250,7 @@ void Transformer::State::ffn_block(Flow& flow, const Weights& weights, const Run
   });
   build_table(flow, *run.combination, embd_batch);
   products(flow, weights, run, layer, kGateUpGroup, embd_batch, {gate.as<float>(), up.as<float>()});
-  flow.step([&](Worker& worker) {
+  flow.step(run.tokens, [&](Worker& worker) {
     const Chunk mine = share(worker, run.tokens);
     for (std::size_t t = mine.begin; t < mine.end; ++t) {
       float* const g = gate.as<float>() + t * shape.ffn;
@@ -271,7 +273,7 @@ void Transformer::State::run(Flow& flow, const Weights& weights, const Run& run)
     ffn_block(flow, weights, run, layer);
   }
   if (run.logits_for == 0) return;
-  flow.step([&](Worker& worker) {
+  flow.step(run.logits_for, [&](Worker& worker) {
     const Chunk mine = share(worker, run.logits_for);
     for (std::size_t i = mine.begin; i < mine.end; ++i) {
       const std::size_t t = run.tokens - run.logits_for + i;

@@ -588,5 +588,46 @@ TEST_F(Cli, CompletionIsAcceptedByItsShellAndKnowsTheFlags) {
   expect_one_error(lab("completion csh"), 2, "csh");
 }
 
+TEST_F(Cli, RunWritesOneReportForEachExperiment) {
+  std::ofstream(dir_ / "001-grain.json")
+      << R"({"name": "grain", "question": "Does it?", "model": "tiny", "kernel": "scalar",
+            "encoding": "quint", "phase": "decode", "grain": [1, 4], "threads": 1, "rounds": 1,
+            "sample-ms": 1, "project": true, "attribute": true})";
+  std::ofstream(dir_ / "002-error.json")
+      << R"({"name": "error", "question": "How wrong?", "kind": "encoding-error",
+            "encoding": ["sign-bits", "quint"], "rms": [0.2, 1], "rows": 64, "cols": 512})";
+  const Outcome o = lab("run 001-grain.json 002-error.json --out-dir out --allow-debug -q");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report grain = report::read_report((dir_ / "out/001-grain.json").string());
+  EXPECT_EQ(grain.command, "run");
+  EXPECT_EQ(grain.experiment, "grain");
+  ASSERT_EQ(grain.cells.size(), 2U);
+  ASSERT_TRUE(grain.cells[0].attribution);
+  EXPECT_GT(grain.cells[0].attribution->threads.at(0).busy_ratio, 0.0);
+  EXPECT_EQ(grain.curves.at(0).points.back().state, "projected");
+  EXPECT_NE(o.out.find("Does it?"), std::string::npos);
+  const report::Report error = report::read_report((dir_ / "out/002-error.json").string());
+  ASSERT_EQ(error.encoding_errors.size(), 4U);
+  EXPECT_GT(error.encoding_errors[0].error_ratio, 1.0);
+  EXPECT_EQ(error.encoding_errors[3].error_ratio, 0.0);
+}
+
+TEST_F(Cli, RunRefusesAllBeforeItMeasuresAny) {
+  std::ofstream(dir_ / "good.json") << R"({"name": "n", "question": "q", "model": "tiny"})";
+  const auto refused = [&](const std::string& text) {
+    std::ofstream(dir_ / "bad.json") << text;
+    const Outcome o = lab("run good.json bad.json --out-dir out --allow-debug -q");
+    EXPECT_FALSE(fs::exists(dir_ / "out/good.json")) << text;
+    EXPECT_NE(o.err.find("bad.json"), std::string::npos) << o.err;
+    return o.code;
+  };
+  EXPECT_EQ(refused("{"), 5);
+  EXPECT_EQ(refused(R"({"name": "n", "question": "q", "grains": 4})"), 2);
+  EXPECT_EQ(refused(R"({"name": "n", "question": "q", "rounds": "many"})"), 2);
+  EXPECT_EQ(lab("run absent.json --allow-debug").code, 5);
+  // The report must not replace the experiment.
+  EXPECT_EQ(lab("run good.json --out-dir . --allow-debug").code, 2);
+}
+
 }  // namespace
 }  // namespace ryz

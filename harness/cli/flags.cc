@@ -195,6 +195,16 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_option("--seed", f.seed, "Of preset weights and of the rounds' order")
       ->capture_default_str()
       ->group(how);
+  app.add_flag("--project", f.project,
+               "Replay one thread's chunks on more cores than there are, beside two fitted laws")
+      ->group(how);
+  app.add_option("--dram-gbps", f.dram_gbps,
+                 "Read bandwidth of all cores that projections assume [the most measured]")
+      ->check(CLI::Range(0.1, 1e5))
+      ->group(how);
+  app.add_flag("--attribute", f.attribute,
+               "Where each cell's threads spend their time, in traced runs after the samples")
+      ->group(how);
   app.add_flag("--oversubscribe", f.oversubscribe, "Allow more threads than physical cores")
       ->group(how);
   app.add_flag("--allow-debug", f.allow_debug,
@@ -364,6 +374,9 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   o.model = f.model;
   o.axes.kernels = select_kernels(f.kernel, f.encoding, catalogue);
   o.axes.phases = parse_phases(f.phase);
+  o.project = f.project || f.dram_gbps > 0.0;
+  if (f.dram_gbps > 0.0) o.dram_gbps = f.dram_gbps;
+  o.attribute = f.attribute;
   resolve_schedule(f, o.axes);
   o.axes.threads = parse_threads(f.threads, f.oversubscribe, true);
   const Profile profile = profile_named(f.profile);

@@ -39,6 +39,8 @@ struct RunFlags {
   std::string pin = "cores", scratch = "arenas", output = "aligned", region = "token";
   std::string barrier = "yield";
   std::string bundle, keep_fault;
+  bool project = false, attribute = false;
+  double dram_gbps = 0.0;  // 0: what is measured
   std::string prompt;
   std::string profile = "default";
   unsigned rounds = 0;     // 0: the profile's

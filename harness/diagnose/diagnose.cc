@@ -11,11 +11,13 @@
 #include <regex>
 
 #include "harness/diagnose/ladder.h"
+#include "harness/diagnose/projection.h"
 #include "harness/diagnose/scaling.h"
 #include "harness/diagnose/self_test.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/perf_counters.h"
 #include "harness/measure/roofs.h"
+#include "harness/measure/tracing.h"
 #include "harness/plan/axes.h"
 #include "harness/plan/usage_error.h"
 #include "kernels/cpu.h"
@@ -145,6 +147,9 @@ report::Config describe_config(const LabOptions& options) {
 
 // Everything a run of either command shares.
 class Lab {
+  // A share of a roof from which on it is what holds a cell back.
+  static constexpr double kBoundRatio = 0.70;
+
  public:
   Lab(const LabOptions& options, const Catalogue& catalogue, Report& report)
       : options_(options),
@@ -178,6 +183,7 @@ class Lab {
       report_.warnings.emplace_back("rounds were left out to hold --budget");
     }
     if (options_.self_test && complete_) self_test(session, checks, run);
+    if (complete_) trace_cells(session, run);
     for (CellResult& r : run.cells) {
       r.cell.repro = repro(r.cell);
       results_.emplace_back(r.spec.requested, r.cell);
@@ -199,15 +205,22 @@ class Lab {
   void conclude() {
     for (Cell& cell : report_.cells) {
       // What fits in the caches is not read from memory: its roof is another.
-      if (!cell.roofline || cell.roofline->bytes_per_token <= report_.machine.hard.llc_bytes) {
-        continue;
+      if (!cell.roofline || !cell.tok_per_s) continue;
+      report::Roofline& roof = *cell.roofline;
+      if (cell.weights_bytes > report_.machine.hard.llc_bytes) {
+        for (const report::Bandwidth& b : report_.read_bandwidth) {
+          if (b.threads == cell.threads) roof.roof_ratio = roof.gb_per_s / b.gb_per_s;
+        }
       }
-      for (const report::Bandwidth& b : report_.read_bandwidth) {
-        if (b.threads == cell.threads)
-          cell.roofline->roof_ratio = cell.roofline->gb_per_s / b.gb_per_s;
-      }
+      multiply_roof(cell, roof);
     }
     report_.curves = scaling_curves(report_.cells, std::max(8U, most_), all_cores_);
+    for (report::Curve& curve : report_.curves) {
+      if (curve.points.empty()) continue;
+      const auto source = projections_.find(curve.points.front().cell_id);
+      if (source == projections_.end()) continue;
+      project_curve(curve, source->second, report_.read_bandwidth, options_.dram_gbps, all_cores_);
+    }
     report_.complete = complete_;
   }
 
@@ -236,6 +249,38 @@ class Lab {
     return options_.ladder_model.empty() ? options_.model : options_.ladder_model;
   }
 
+  void multiply_roof(const Cell& cell, report::Roofline& roof) const {
+    const auto model = std::find_if(report_.models.begin(), report_.models.end(),
+                                    [&](const report::Model& m) { return m.source == cell.model; });
+    const report::Model& m = model == report_.models.end() ? report_.models.front() : *model;
+    roof.gmac_per_s = static_cast<double>(m.ternary_weights) * cell.tok_per_s->median * 1e-9;
+    for (const report::MultiplyRate& r : report_.multiply_rate) {
+      if (r.threads == cell.threads) roof.gmac_ratio = *roof.gmac_per_s / r.gmac_per_s;
+    }
+    if (!roof.gmac_ratio) return;
+    const double memory = roof.roof_ratio.value_or(0.0);
+    roof.bound = std::max(memory, *roof.gmac_ratio) < kBoundRatio ? "overhead"
+                 : memory >= *roof.gmac_ratio                     ? "memory"
+                                                                  : "compute";
+  }
+
+  // Traced runs, after all samples.
+  void trace_cells(Session& session, RunResult& run) {
+    if (!options_.project && !options_.attribute) return;
+    progress_.begin("traced runs", 0.0);
+    for (CellResult& r : run.cells) {
+      if (r.cell.status != Status::kOk || (options_.run.stop && options_.run.stop())) continue;
+      const unsigned prefill = options_.run.prefill_tokens;
+      if (options_.attribute) r.cell.attribution = trace_attribution(session, r.spec, prefill);
+      if (options_.project && r.spec.threads == 1) {
+        const auto bytes = static_cast<double>(r.cell.weights_bytes);
+        projections_[r.cell.id] = trace_projection(session, r.spec, prefill, bytes,
+                                                   bytes > double(report_.machine.hard.llc_bytes));
+      }
+    }
+    progress_.end();
+  }
+
   void measure_bandwidth() {
     std::vector<unsigned> counts = options_.axes.threads;
     counts.push_back(all_cores_);
@@ -245,6 +290,9 @@ class Lab {
     for (const unsigned t : counts) {
       if (t > cpus_.size()) continue;  // more threads than cores read no faster
       report_.read_bandwidth.push_back({t, read_bandwidth_gb_per_s(t, cpus_)});
+      if (const auto rate = multiply_gmac_per_s(t, cpus_, steady_clock_ns())) {
+        report_.multiply_rate.push_back({t, *rate});
+      }
     }
     progress_.end();
   }
@@ -371,6 +419,7 @@ class Lab {
   std::vector<CellSpec> specs_;
   std::vector<std::pair<const Kernel*, Cell>> results_;
   Config matrix_config_;
+  std::map<std::string, ProjectionSource> projections_;  // by the one-thread cell
   std::optional<Cell> best_;
   unsigned most_ = 1;
   unsigned all_cores_ = 1;

@@ -18,12 +18,15 @@ struct LabOptions {
   Axes axes;
   RunOptions run;
   std::vector<std::int32_t> prompt;
-  std::string filter, exclude;  // regular expressions on cell ids
-  std::uint64_t seed = 42;      // of preset weights and of the rounds' order
-  double fail_under = 10.0;     // tok/s on bitnet-2b4t
-  bool gate_asked = false;      // whether missing it changes the exit code
-  bool strict = false;          // a blocked verdict exits 1
-  bool roofs = true;            // measure the read bandwidth first
+  std::string filter, exclude;           // regular expressions on cell ids
+  std::uint64_t seed = 42;               // of preset weights and of the rounds' order
+  double fail_under = 10.0;              // tok/s on bitnet-2b4t
+  bool gate_asked = false;               // whether missing it changes the exit code
+  bool strict = false;                   // a blocked verdict exits 1
+  bool project = false;                  // curves beyond this machine's cores
+  bool attribute = false;                // where each cell's threads spend their time
+  std::optional<double> dram_gbps = {};  // assumed read bandwidth for projections
+  bool roofs = true;                     // measure the read bandwidth first
   bool quiet = false;
   double budget_s = 0.0;  // for the whole run; 0: none
   std::string journal;    // path; empty: none

@@ -36,6 +36,9 @@ std::vector<report::Curve> scaling_curves(std::vector<report::Cell>& cells, unsi
     const auto& points = by_curve[key];
     const report::Cell& any = *points.begin()->second;
     report::Curve curve{any.phase, any.kernel, any.encoding, any.schedule, any.model, {}};
+    for (const auto& [axis, value] : any.axes) {
+      if (axis != "model") curve.schedule += "@" + axis + "=" + value;
+    }
     const auto one = points.find(1);
     for (unsigned threads = 1; threads <= most_threads; ++threads) {
       report::CurvePoint point;

@@ -9,6 +9,8 @@
 
 #include "harness/measure/machine.h"
 #include "harness/measure/topology.h"
+#include "kernels/cpu.h"
+#include "kernels/peak.h"
 
 namespace ryz {
 namespace {
@@ -114,8 +116,9 @@ double read_gb_per_s(Team& team, const Buffer& buffer, unsigned rounds, const Cl
   return rates.size() % 2 == 1 ? rates[middle] : (rates[middle - 1] + rates[middle]) / 2;
 }
 
-double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, std::size_t bytes,
-                               unsigned rounds, const ClockNs& now) {
+namespace {
+
+TeamOptions team_on(unsigned threads, const std::vector<int>& cpus) {
   TeamOptions options{threads, {}};
   if (!cpus.empty()) {
     if (cpus.size() < threads) {
@@ -124,7 +127,14 @@ double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, s
     }
     options.cpus.assign(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(threads));
   }
-  Team team(std::move(options));
+  return options;
+}
+
+}  // namespace
+
+double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, std::size_t bytes,
+                               unsigned rounds, const ClockNs& now) {
+  Team team(team_on(threads, cpus));
   Buffer buffer(bytes);  // a fresh one: pages stay where they were first touched
   first_touch(team, buffer);
   return read_gb_per_s(team, buffer, rounds, now);
@@ -135,6 +145,39 @@ double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus) {
   const std::size_t bytes =
       roof_buffer_bytes(machine_topology().llc_total_bytes(), available_memory_bytes());
   return read_bandwidth_gb_per_s(threads, cpus, bytes, kRounds, steady_clock_ns());
+}
+
+std::optional<double> multiply_gmac_per_s(unsigned threads, const std::vector<int>& cpus,
+                                          const ClockNs& now) {
+  if (!contains(usable_isa(), kVnniPeakNeeds)) return std::nullopt;
+  constexpr int kRounds = 5;
+  constexpr int kCalls = 200;  // some milliseconds: past a clock's climb, within a time slice
+  Team team(team_on(threads, cpus));
+  std::vector<double> rates;
+  std::vector<WorkerSum> sums(threads);
+  for (int round = 0; round < kRounds; ++round) {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    team.run([&](Worker& worker) {
+      WorkerSum& sum = sums[worker.index()];
+      for (int i = 0; i < kCalls / 4; ++i) sum.value += static_cast<unsigned>(vnni_peak_round());
+      worker.barrier();
+      if (worker.index() == 0) begin = now();
+      worker.barrier();
+      for (int i = 0; i < kCalls; ++i) sum.value += static_cast<unsigned>(vnni_peak_round());
+      worker.barrier();
+      if (worker.index() == 0) end = now();
+    });
+    if (end <= begin) throw std::runtime_error("the clock stood still during the multiply test");
+    rates.push_back(static_cast<double>(kVnniPeakMacs) * kCalls * threads /
+                    static_cast<double>(end - begin));
+  }
+  // All threads multiplied the same: a sum that differs was not computed.
+  for (const WorkerSum& sum : sums) {
+    if (sum.value != sums.front().value) throw std::runtime_error("a multiply test went wrong");
+  }
+  std::sort(rates.begin(), rates.end());
+  return rates[kRounds / 2];
 }
 
 }  // namespace ryz

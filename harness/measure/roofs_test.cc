@@ -90,5 +90,16 @@ TEST(ReadBandwidth, OnCoresOfThisMachine) {
                std::invalid_argument);
 }
 
+TEST(MultiplyRate, CountsEveryThreadsMultiplyAdds) {
+  std::uint64_t fake = 0;
+  const ClockNs clock = [&] { return fake += 1000000; };
+  const auto one = multiply_gmac_per_s(1, {}, clock);
+  if (!one) GTEST_SKIP() << "this CPU has no vpdpbusd";
+  // 200 calls of 2^22 multiply-adds in a millisecond of the test's own clock.
+  EXPECT_DOUBLE_EQ(*one, 200.0 * (1 << 22) / 1e6);
+  EXPECT_DOUBLE_EQ(*multiply_gmac_per_s(2, {}, clock), 2.0 * *one);
+  EXPECT_THROW(multiply_gmac_per_s(1, {}, [] { return std::uint64_t{7}; }), std::runtime_error);
+}
+
 }  // namespace
 }  // namespace ryz

@@ -388,10 +388,10 @@ class Run {
     if (cell.status != report::Status::kOk) return;
     cell.tok_per_s = result.speed;
     const std::uint64_t bytes = cell.weights_bytes + session_.weights().head_bytes();
-    if (result.spec.phase == Phase::kDecode) {
-      cell.roofline = report::Roofline{
-          bytes, static_cast<double>(bytes) * cell.tok_per_s->median * 1e-9, std::nullopt};
-    }
+    // A prefill batch reads its weights once.
+    const std::uint64_t each = result.spec.phase == Phase::kDecode ? bytes : bytes / live.tokens;
+    cell.roofline = report::Roofline{
+        each, static_cast<double>(each) * cell.tok_per_s->median * 1e-9, std::nullopt};
   }
 
   bool should_stop() {
