@@ -608,8 +608,9 @@ TEST_F(Cli, RunWritesOneReportForEachExperiment) {
   EXPECT_NE(o.out.find("Does it?"), std::string::npos);
   const report::Report error = report::read_report((dir_ / "out/002-error.json").string());
   ASSERT_EQ(error.encoding_errors.size(), 4U);
-  EXPECT_GT(error.encoding_errors[0].error_ratio, 1.0);
-  EXPECT_EQ(error.encoding_errors[3].error_ratio, 0.0);
+  for (const report::EncodingError& e : error.encoding_errors) {
+    EXPECT_EQ(e.error_ratio > 0.0, e.encoding == "sign-bits") << e.encoding << " " << e.rms;
+  }
 }
 
 TEST_F(Cli, RunRefusesAllBeforeItMeasuresAny) {

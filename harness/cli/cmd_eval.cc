@@ -9,6 +9,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
+#include "harness/measure/calibration.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/session.h"
 #include "harness/plan/usage_error.h"
@@ -47,6 +48,30 @@ std::vector<std::int32_t> continue_greedily(Session& session, const CellSpec& sp
   return tokens;
 }
 
+// What `auto` may choose from; empty where nothing is left to choose.
+std::vector<const Kernel*> choices(const Flags& flags, const Catalogue& catalogue) {
+  const auto free_or = [](const std::string& wanted, const char* name) {
+    return wanted == "auto" || wanted == "best" || wanted == name;
+  };
+  std::vector<const Kernel*> kernels;
+  for (const Kernel* k : catalogue.kernels) {
+    if (free_or(flags.kernel, k->name) && free_or(flags.encoding, k->encoding->name) &&
+        k->encoding->exact && why_not_runnable(*k).empty()) {
+      kernels.push_back(k);
+    }
+  }
+  // Code for any x86-64 is chosen where there is no other.
+  const auto is_baseline = [](const Kernel* k) { return k->needs == IsaSet{}; };
+  if (!std::all_of(kernels.begin(), kernels.end(), is_baseline)) {
+    std::erase_if(kernels, is_baseline);
+  }
+  return kernels.size() > 1 ? kernels : std::vector<const Kernel*>{};
+}
+
+std::string megabytes(std::size_t bytes) {
+  return fmt::format("{:.0f} MB", static_cast<double>(bytes) * 1e-6);
+}
+
 std::size_t positions_of(const Config& config, std::size_t prompt, std::size_t generate) {
   if (prompt > config.context || generate > config.context - prompt) {
     throw InputError(
@@ -81,7 +106,10 @@ void add_eval(CLI::App& app, Context& context) {
       app.add_subcommand("eval", "The logits after given token ids, or their continuation");
   cmd->footer(
       "Tokens are taken as they are; nothing is added in front. Every exact kernel gives the same\n"
-      "bytes. `--kernel naive` multiplies the file's own weights naively.\n"
+      "bytes. `--kernel auto` times the kernels on one layer of the model and says which it takes "
+      "for\n"
+      "the prompt and for what follows. `--kernel naive` multiplies the file's own weights "
+      "naively.\n"
       "Examples:\n  ryz-lab eval --model model.gguf --tokens 1,5,9 --logits out.json\n"
       "  ryz-lab eval --model tiny --tokens 1,5,9 --kernel scalar --encoding quint\n"
       "  ryz-lab eval --model model.gguf --tokens 1,5,9 --generate 16");
@@ -122,15 +150,37 @@ void add_eval(CLI::App& app, Context& context) {
     options.cpus = machine_cpus();
     options.max_threads = spec.threads;
     Session session(std::move(weights), options);
+    CellSpec prompt_spec = spec;
+    if (const auto kernels = choices(*flags, *context.catalogue); !kernels.empty()) {
+      const Calibration calibration =
+          calibrate(session.weights(), kernels, session.team(spec), tokens.size(),
+                    read_machine(machine_topology()).hard.llc_bytes);
+      const KernelChoice choice = choose(calibration, session.weights(), tokens.size());
+      fmt::print(stderr, "{}\n", choice.reason);
+      prompt_spec.requested = choice.prefill;
+      spec.requested = flags->generate > 1 ? choice.decode : choice.prefill;
+    }
     std::vector<float> logits(session.weights().config.vocab);
-    session.prefill(spec, tokens.size(), logits.data());
+    session.prefill(prompt_spec, tokens.size(), logits.data());
     std::vector<std::int32_t> generated;
     const bool finite = is_finite(logits);
     if (finite) generated = continue_greedily(session, spec, logits, flags->generate);
     fmt::print(stderr, "{} tokens of {} by {}/{}, {} thread{}{}\n", tokens.size(),
-               session.weights().source, spec.kernel_name(), spec.encoding_name(), spec.threads,
-               spec.threads == 1 ? "" : "s",
+               session.weights().source, prompt_spec.kernel_name(), prompt_spec.encoding_name(),
+               spec.threads, spec.threads == 1 ? "" : "s",
                spec.requested && spec.requested->encoding->known_wrong ? " (known wrong)" : "");
+    if (spec.requested != nullptr) {
+      std::size_t bytes = session.packed(spec.requested)->bytes();
+      std::string also;
+      if (!generated.empty() && spec.requested != prompt_spec.requested) {
+        also = fmt::format("; {} more by {}/{}", generated.size() - 1, spec.kernel_name(),
+                           spec.encoding_name());
+        if (spec.encoding_name() != prompt_spec.encoding_name()) {
+          bytes += session.packed(prompt_spec.requested)->bytes();
+        }
+      }
+      fmt::print(stderr, "packed weights {}{}\n", megabytes(bytes), also);
+    }
     if (!flags->logits.empty()) {
       report::write_file(flags->logits, report::logits_json(logits, generated));
     }

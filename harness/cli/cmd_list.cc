@@ -5,6 +5,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
+#include "harness/diagnose/report_head.h"
 #include "reports/render/text.h"
 #include "reports/report_json.h"
 

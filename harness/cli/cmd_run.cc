@@ -8,6 +8,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
+#include "harness/diagnose/report_head.h"
 #include "harness/measure/encoding_error.h"
 #include "harness/plan/experiment.h"
 #include "harness/plan/usage_error.h"

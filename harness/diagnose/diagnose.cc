@@ -1,26 +1,23 @@
 #include "harness/diagnose/diagnose.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <map>
-#include <random>
 #include <regex>
 
 #include "harness/diagnose/ladder.h"
 #include "harness/diagnose/projection.h"
+#include "harness/diagnose/report_head.h"
 #include "harness/diagnose/scaling.h"
 #include "harness/diagnose/self_test.h"
+#include "harness/measure/calibration.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/perf_counters.h"
 #include "harness/measure/roofs.h"
 #include "harness/measure/tracing.h"
-#include "harness/plan/axes.h"
 #include "harness/plan/usage_error.h"
-#include "kernels/cpu.h"
 #include "reports/statistics.h"
 
 namespace ryz {
@@ -35,38 +32,12 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-const char* table_kind_name(TableKind kind) {
-  switch (kind) {
-    case TableKind::kNone:
-      return "none";
-    case TableKind::kPattern:
-      return "pattern";
-    case TableKind::kActivations:
-      return "activations";
-  }
-  return "none";
-}
-
 bool same_shape(const Config& a, const Config& b) {
   return a.embd == b.embd && a.ffn == b.ffn && a.layers == b.layers && a.heads == b.heads &&
          a.kv_heads == b.kv_heads && a.vocab == b.vocab;
 }
 
 bool is_2b4t(const Config& config) { return same_shape(config, *find_preset("2b4t")); }
-
-report::Model describe_model(const Weights& weights) {
-  const Config& c = weights.config;
-  report::Model m;
-  m.source = weights.source;
-  m.arch = c.arch;
-  m.hash = fmt::format("{:016x}", weights.hash);
-  m.ternary_weights = c.ternary_weights();
-  m.head_bytes = weights.head_bytes();
-  m.head_format = row_format_name(weights.head.format);
-  m.dims = {{"embd", c.embd},   {"ffn", c.ffn},           {"layers", c.layers},
-            {"heads", c.heads}, {"kv_heads", c.kv_heads}, {"vocab", c.vocab}};
-  return m;
-}
 
 std::regex compile(const std::string& flag, const std::string& pattern) {
   try {
@@ -99,50 +70,6 @@ std::vector<CellSpec> planned_cells(const LabOptions& options) {
                       .help = "`ryz-lab list cells` prints the cells' ids"});
   }
   return cells;
-}
-
-std::string random_id() {
-  std::random_device device;
-  return fmt::format("{:08x}{:08x}", device(), device());
-}
-
-std::string utc_now() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-}
-
-template <class T>
-std::vector<std::uint64_t> numbers(const std::vector<T>& values) {
-  return {values.begin(), values.end()};
-}
-
-report::Config describe_config(const LabOptions& options) {
-  report::Config c;
-  for (const Kernel* k : options.axes.kernels) {
-    if (std::find(c.kernels.begin(), c.kernels.end(), k->name) == c.kernels.end()) {
-      c.kernels.emplace_back(k->name);
-    }
-    if (std::find(c.encodings.begin(), c.encodings.end(), k->encoding->name) == c.encodings.end()) {
-      c.encodings.emplace_back(k->encoding->name);
-    }
-  }
-  for (const Phase p : options.axes.phases) c.phases.emplace_back(phase_name(p));
-  for (const LoopKind k : options.axes.schedules) {
-    c.schedules.emplace_back(k == LoopKind::kStatic    ? "static"
-                             : k == LoopKind::kDynamic ? "dynamic"
-                                                       : "guided");
-  }
-  c.grains = numbers(options.axes.grains);
-  c.threads = numbers(options.axes.threads);
-  c.seed = options.seed;
-  c.rounds = options.run.rounds;
-  c.sample_ms = options.run.sample_ms;
-  std::vector<std::string> pins;
-  for (const Pinning& pin : options.axes.pins) pins.push_back(pin_name(pin));
-  c.pin = join_names(pins);
-  c.prompt_tokens = options.run.prefill_tokens;
-  c.filter = options.filter;
-  c.exclude = options.exclude;
-  return c;
 }
 
 // Everything a run of either command shares.
@@ -297,26 +224,54 @@ class Lab {
     progress_.end();
   }
 
-  // Kernels whose decode on the matrix's model comes near the fastest, fastest first.
-  std::vector<const Kernel*> candidates(double within) const {
+  struct Ranked {
+    const Kernel* kernel;
+    double slowness;  // in any unit
+  };
+
+  // Kernels that were right on the matrix's model, by their best decode there.
+  std::vector<Ranked> ranked() const {
     std::map<const Kernel*, double> speed;
     for (const auto& [kernel, cell] : results_) {
       if (kernel == nullptr || cell.phase != "decode" || !cell.tok_per_s || !cell.exact) continue;
       double& best = speed[kernel];
       best = std::max(best, cell.tok_per_s->median);
     }
-    std::vector<const Kernel*> order;
-    double top = 0.0;
-    for (const auto& [kernel, best] : speed) {
-      order.push_back(kernel);
-      top = std::max(top, best);
-    }
+    std::vector<Ranked> order;
+    for (const auto& [kernel, best] : speed) order.push_back({kernel, 1.0 / best});
     std::sort(order.begin(), order.end(),
-              [&](const Kernel* a, const Kernel* b) { return speed[a] > speed[b]; });
-    std::erase_if(order, [&](const Kernel* k) { return speed[k] * within < top; });
-    constexpr std::size_t kMost = 2;
-    if (order.size() > kMost) order.resize(kMost);
+              [](const Ranked& a, const Ranked& b) { return a.slowness < b.slowness; });
     return order;
+  }
+
+  // The same kernels on another model, where another cache level may bind and change the order.
+  std::vector<Ranked> calibrated(Session& session, const std::vector<Ranked>& order) {
+    std::vector<const Kernel*> kernels;
+    for (const Ranked& r : order) kernels.push_back(r.kernel);
+    progress_.begin("calibrating", 0.0);
+    CellSpec all;
+    all.threads = all_cores_;
+    const Calibration c =
+        calibrate(session.weights(), kernels, session.team(all), 1, report_.machine.hard.llc_bytes);
+    progress_.end();
+    std::vector<Ranked> again;
+    for (const CalibratedKernel& k : c.decode) again.push_back({k.kernel, k.seconds_per_token});
+    return again;
+  }
+
+  // What to try for the ladder's last stage: at most two kernels, a second only where it came near.
+  std::vector<const Kernel*> candidates(Session& session) {
+    constexpr std::size_t kTried = 2;
+    constexpr double kNear = 1.1;
+    std::vector<Ranked> order = ranked();
+    if (ladder_model() != options_.model && order.size() > 1) order = calibrated(session, order);
+    std::vector<const Kernel*> kernels;
+    for (const Ranked& r : order) {
+      if (kernels.size() < kTried && r.slowness <= kNear * order.front().slowness) {
+        kernels.push_back(r.kernel);
+      }
+    }
+    return kernels;
   }
 
   // The fastest exact decode cell with all threads (where none is right, the first there is), and
@@ -348,14 +303,12 @@ class Lab {
   }
 
   void ladder(Session& session, KernelChecks& checks) {
-    const bool same = ladder_model() == options_.model;
     LadderOptions ladder;
     ladder.run = options_.run;
     ladder.threads = all_cores_;
-    ladder.model = same ? "" : session.weights().source;
+    ladder.model = ladder_model() == options_.model ? "" : session.weights().source;
     ladder.promised = is_2b4t(session.weights().config);
-    // Elsewhere the order may change where another cache level binds, so the net is wider.
-    ladder.candidates = candidates(same ? 1.1 : 2.0);
+    ladder.candidates = candidates(session);
     if (session.weights().config.ternary_weights() / 4 > report_.machine.hard.llc_bytes) {
       ladder.bandwidth = report_.read_bandwidth;
     }
@@ -507,51 +460,6 @@ Report run(const std::string& command, const LabOptions& asked, const Catalogue&
 }  // namespace
 
 std::vector<int> machine_cpus() { return physical_core_cpus(machine_topology()); }
-
-Report begin_report(const std::string& command, const std::vector<std::string>& argv,
-                    const LabOptions& options, const Catalogue& catalogue) {
-  Report report;
-  report.report_id = random_id();
-  report.command = command;
-  report.created_utc = utc_now();
-  report.tool = tool_facts(argv);
-  report.build = build_facts();
-  report.machine = read_machine(machine_topology());
-  report.config = describe_config(options);
-  std::uint32_t compiled = 0;
-  for (const Kernel* kernel : catalogue.kernels) {
-    const Encoding& e = *kernel->encoding;
-    report::CatalogueEntry entry;
-    entry.kernel = kernel->name;
-    entry.encoding = e.name;
-    entry.isa_needed = isa_names(kernel->needs);
-    entry.bits_per_weight = e.bits_per_weight;
-    entry.row_tile = e.row_tile;
-    entry.table_kind = table_kind_name(e.table_kind);
-    entry.table_bytes = e.shared_table_bytes;
-    entry.exact = e.exact;
-    entry.known_wrong = e.known_wrong ? e.known_wrong : "";
-    entry.reason = why_not_runnable(*kernel);
-    entry.runnable = entry.reason.empty();
-    report.catalogue.push_back(std::move(entry));
-    compiled |= kernel->needs.bits;
-  }
-  report.build.isa_compiled = isa_names({compiled});
-  return report;
-}
-
-void fill_table_bytes(Report& report, const Config& config, const Catalogue& catalogue) {
-  for (report::CatalogueEntry& entry : report.catalogue) {
-    const Encoding* e = catalogue.find_encoding(entry.encoding);
-    if (e == nullptr) continue;
-    if (e->table_kind == TableKind::kPattern) {
-      entry.as_found_table_bytes = static_cast<std::uint64_t>(
-          kAsFoundTableBytesPerWeight * static_cast<double>(config.ternary_weights()));
-    } else if (e->activation_table_bytes != nullptr) {
-      entry.table_bytes = e->activation_table_bytes(std::max(config.embd, config.ffn));
-    }
-  }
-}
 
 Report run_diagnose(const LabOptions& options, const Catalogue& catalogue,
                     const std::vector<std::string>& argv) {

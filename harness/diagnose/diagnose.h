@@ -36,13 +36,6 @@ struct LabOptions {
   std::string fault;  // its name, for the report's warnings
 };
 
-// What every command's report says of machine, build and catalogue.
-report::Report begin_report(const std::string& command, const std::vector<std::string>& argv,
-                            const LabOptions& options, const Catalogue& catalogue);
-
-// Table bytes for a model's widest product, and what the engine's layout would need for it.
-void fill_table_bytes(report::Report& report, const Config& config, const Catalogue& catalogue);
-
 // Matrix, ladder, curves, verdicts, gate. Never throws for what a cell does; throws UsageError or
 // InputError before anything is measured.
 report::Report run_diagnose(const LabOptions& options, const Catalogue& catalogue,

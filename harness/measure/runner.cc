@@ -192,7 +192,7 @@ class Run {
       own = check_cell(session_, live.sampled.spec, 1);  // tells slow from fast cheaply
       pilot = 1.0 / own.seconds;
       const auto prompt = static_cast<double>(session_.truth().prompt.size());
-      if (prompt / pilot < options_.long_sample_s && with_logits) {
+      if (prompt / pilot < options_.long_check_s && with_logits) {
         own = check_cell(session_, live.sampled.spec, session_.truth().prompt.size());
         pilot = prompt / own.seconds;
       }
@@ -202,7 +202,7 @@ class Run {
     const bool crawls = pilot < options_.few_samples_below_tok_per_s;
     const bool slow = kept ? kept->few_samples
                            : crawls || (spec.phase == Phase::kPrefill &&
-                                        options_.prefill_tokens / pilot > options_.long_sample_s);
+                                        options_.prefill_tokens / pilot > slow_prompt_s());
     live.sampled.calls = check.calls;
     for (const auto& [bits, calls] : calls_between(before, called_isas())) {
       live.sampled.calls[bits] += calls;
@@ -240,8 +240,9 @@ class Run {
       } else if (options_.decode_tokens > 0) {
         sampled.tokens = options_.decode_tokens;
       } else {
-        sampled.tokens = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1,
-                                                 session_.options().context);
+        // Equal passes that fit in the context.
+        const double passes = std::ceil(wanted / static_cast<double>(session_.options().context));
+        sampled.tokens = static_cast<std::size_t>(std::ceil(wanted / passes));
       }
       sampled.repeats = std::max<std::size_t>(
           1, static_cast<std::size_t>(std::ceil(options_.sample_ms * 1e-3 * pilot /
@@ -253,6 +254,10 @@ class Run {
           section_, live.result->cell.id,
           report::SamplePlan{sampled.tokens, sampled.repeats, live.result->cell.few_samples});
     }
+  }
+
+  double slow_prompt_s() const {
+    return std::max(options_.slow_prompt_s, 1.5e-3 * options_.sample_ms);
   }
 
   static std::string grain_key(const CellSpec& spec) {
@@ -389,7 +394,8 @@ class Run {
     cell.tok_per_s = result.speed;
     const std::uint64_t bytes = cell.weights_bytes + session_.weights().head_bytes();
     // A prefill batch reads its weights once.
-    const std::uint64_t each = result.spec.phase == Phase::kDecode ? bytes : bytes / live.tokens;
+    const std::uint64_t each =
+        result.spec.phase == Phase::kDecode ? bytes : bytes / live.sampled.tokens;
     cell.roofline = report::Roofline{
         each, static_cast<double>(each) * cell.tok_per_s->median * 1e-9, std::nullopt};
   }

@@ -27,12 +27,13 @@ struct RunOptions {
   unsigned prefill_tokens = 16;
   unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
   std::uint64_t seed = 42;
-  // Below this pilot speed a cell gets one sample of one token and one grain; where a prompt takes
-  // longer than this, one sample of one prompt and one grain.
+  // Below this pilot speed a cell gets one sample of one token and one grain; a prompt that takes
+  // longer than this and than a sample and a half, one sample of one prompt and one grain.
   double few_samples_below_tok_per_s = 3.0;
-  double long_sample_s = 0.5;
-  bool time_wrong = false;   // the ladder shows what a wrong stage ran at
-  unsigned slow_rounds = 1;  // samples of a cell below that speed
+  double slow_prompt_s = 0.075;
+  double long_check_s = 0.5;  // a cell's own check is of the whole prompt where it is shorter
+  bool time_wrong = false;    // the ladder shows what a wrong stage ran at
+  unsigned slow_rounds = 1;   // samples of a cell below that speed
   // Kernels that are only there to be compared with: their products and the cell's first token
   // are checked, not the whole prompt.
   std::vector<const Kernel*> probes;
