@@ -159,7 +159,7 @@ int run(int argc, char** argv) {
   add_completion(app, context);
   // `ryz-lab report r.json --color always` is where one writes it.
   for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!sub->get_allow_extras()) sub->fallthrough();
+    sub->fallthrough();
   }
 
   std::signal(SIGINT, on_interrupt);

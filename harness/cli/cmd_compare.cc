@@ -40,6 +40,7 @@ struct Flags {
   bool allow_underpowered = false;
   bool github = false;
   bool exec = false;
+  std::vector<std::string> run_flags;
   unsigned pairs = 12;
   unsigned confirm = 1;
   CLI::Option* min_rounds_given = nullptr;
@@ -228,8 +229,7 @@ void deliver(const report::CompareResult& result, const report::Report& fresh, c
                    : report::render_text(result, {context.width, context.color, flags.all}));
 }
 
-void compare_binaries(const Flags& flags, report::CompareOptions options,
-                      std::vector<std::string> run_flags, Context& context) {
+void compare_binaries(const Flags& flags, report::CompareOptions options, Context& context) {
   options.paired = true;
   // As many undisturbed pairs as let one of 24 cells fire.
   if (flags.min_rounds_given->count() == 0) {
@@ -238,7 +238,7 @@ void compare_binaries(const Flags& flags, report::CompareOptions options,
   ExecOptions exec;
   exec.base = flags.base;
   exec.fresh = flags.fresh;
-  exec.flags = std::move(run_flags);
+  exec.flags = flags.run_flags;
   exec.pairs = flags.pairs;
   exec.interrupted = context.interrupted;
   const ExecReports reports = run_pairs(exec);
@@ -269,19 +269,20 @@ void add_compare(CLI::App& app, Context& context) {
       "  ryz-lab compare --exec base/ryz-lab new/ryz-lab -- --model small --encoding two-bit");
   cmd->add_option("BASE", flags->base, "The report (or binary) to measure against")->required();
   cmd->add_option("NEW", flags->fresh, "The report (or binary) to judge")->required();
+  // A positional of its own: CLI11 hands what follows -- to the application where a command has no
+  // place left for it.
+  cmd->add_option("FLAGS", flags->run_flags,
+                  "With --exec, after --: flags of the `sweep` that both run");
   add_rule_flags(*cmd, *flags);
   add_exec_flags(*cmd, *flags);
   add_output_flags(*cmd, *flags);
-  cmd->allow_extras();
-  cmd->callback([flags, cmd, &context] {
+  cmd->callback([flags, &context] {
     report::CompareOptions options = compare_options(*flags);
-    std::vector<std::string> rest = cmd->remaining();
-    std::erase(rest, "--");
-    if (!flags->exec && !rest.empty()) throw CLI::ExtrasError(rest);
+    if (!flags->exec && !flags->run_flags.empty()) throw CLI::ExtrasError(flags->run_flags);
     for (const std::string& path : {flags->markdown, flags->json, flags->html, flags->junit}) {
       if (!path.empty()) report::check_writable(path);
     }
-    if (flags->exec) return compare_binaries(*flags, std::move(options), std::move(rest), context);
+    if (flags->exec) return compare_binaries(*flags, std::move(options), context);
     const report::Report base = report::read_report(flags->base);
     const report::Report fresh = report::read_report(flags->fresh);
     std::vector<report::Report> calibration;

@@ -169,7 +169,8 @@ class Run {
     if (!spec.pin.not_here.empty()) {
       return fail(result, report::Status::kSkipped, spec.pin.not_here);
     }
-    if (options_.one_grain_when_slow && spec.schedule.loop.grain != 0) {
+    // Which grain of a slow cell is measured hangs on pilots; two runs must agree on what is gated.
+    if (options_.one_grain_when_slow && spec.schedule.loop.grain != 0 && !live.gate) {
       const auto slow = slow_grain_.find(grain_key(spec));
       if (slow != slow_grain_.end() && slow->second != cell.grain) {
         return fail(result, report::Status::kSkipped,
@@ -201,7 +202,7 @@ class Run {
         options_.journal != nullptr ? options_.journal->plan(section_, cell.id) : std::nullopt;
     const bool crawls = pilot < options_.few_samples_below_tok_per_s;
     const bool slow = kept ? kept->few_samples
-                           : crawls || (spec.phase == Phase::kPrefill &&
+                           : crawls || (spec.phase == Phase::kPrefill && !live.gate &&
                                         options_.prefill_tokens / pilot > slow_prompt_s());
     live.sampled.calls = check.calls;
     for (const auto& [bits, calls] : calls_between(before, called_isas())) {

@@ -28,7 +28,8 @@ struct RunOptions {
   unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
   std::uint64_t seed = 42;
   // Below this pilot speed a cell gets one sample of one token and one grain; a prompt that takes
-  // longer than this and than a sample and a half, one sample of one prompt and one grain.
+  // longer than this and than a sample and a half, one sample of one prompt and one grain, unless
+  // the cell is one to gate.
   double few_samples_below_tok_per_s = 3.0;
   double slow_prompt_s = 0.075;
   double long_check_s = 0.5;  // a cell's own check is of the whole prompt where it is shorter

@@ -27,12 +27,30 @@ Style style_of(const CompareRow& row) {
   return Style::kPlain;
 }
 
-// Only what changed, unless all is asked for. Speeds of other conditions mean nothing.
+// Only what changed and what the gate goes by, unless all is asked for: cells outside the gate have
+// too few rounds for more than a count. Speeds of other conditions mean nothing.
 bool shown(const CompareRow& row, const CompareResult& result, bool all) {
   if (all) return true;
   if (!result.comparable() && row.change != Change::kInvalid) return false;
   if (row.reason == "wrong_in_both") return false;  // a known-wrong encoding, most likely
+  if (!row.gated && row.change != Change::kInvalid) return false;
   return row.change != Change::kSame;
+}
+
+// "not gated: 3 slower, 1 faster, 40 unclear, 2 missing, 5 added".
+std::string ungated_text(const CompareResult& result) {
+  const std::pair<Change, const char*> kinds[] = {
+      {Change::kRegressed, "slower"}, {Change::kImproved, "faster"}, {Change::kUnclear, "unclear"},
+      {Change::kMissing, "missing"},  {Change::kAdded, "added"},     {Change::kInvalid, "invalid"}};
+  std::vector<std::string> parts;
+  for (const auto& [change, name] : kinds) {
+    std::size_t cells = 0;
+    for (const CompareRow& row : result.rows) {
+      if (!row.gated && row.change == change && row.reason != "wrong_in_both") ++cells;
+    }
+    if (cells > 0) parts.push_back(fmt::format("{} {}", cells, name));
+  }
+  return join(parts, ", ");
 }
 
 std::string row_text(const CompareRow& row, const TextOptions& options) {
@@ -142,7 +160,11 @@ std::string render_text(const CompareResult& r, const TextOptions& options) {
       ++hidden;
     }
   }
-  if (hidden > 0) text += fmt::format("{} more cell{}\n", hidden, hidden == 1 ? "" : "s");
+  if (hidden > 0) {
+    text += fmt::format("{} more cell{} (--all lists them)", hidden, hidden == 1 ? "" : "s");
+    const std::string ungated = r.comparable() ? ungated_text(r) : std::string();
+    text += ungated.empty() ? "\n" : fmt::format("; not gated: {}\n", ungated);
+  }
   if (r.comparable() && !r.hint.empty()) text += wrap(r.hint, options.width, "hint: ", "      ");
   return text + wrap(compare_summary(r), options.width, "", "  ");
 }
