@@ -206,7 +206,7 @@ struct ThreadShare {
 struct Attribution {
   std::vector<ThreadShare> threads;
   double imbalance_ratio = 0.0;  // the busiest thread's time over the mean, less 1
-  double serial_ratio = 0.0;     // of the time: steps in which one thread alone had work
+  double serial_ratio = 0.0;     // of the time: steps outside loops that one thread did alone
   double chunks_per_token = 0.0;
   double barriers_per_token = 0.0;
   double clock_read_ns = 0.0;   // one reading of the clock

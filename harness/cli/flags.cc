@@ -179,7 +179,8 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_option(
          "--inject", f.inject,
          "Put in a fault and judge it: simd-off, lut-bitflip, tail-bug, empty-kernel, race, "
-         "lock, imbalance, fine-grain, none; or extra-rows:PERCENT")
+         "lock, imbalance, fine-grain, false-sharing, serial-part, oversubscribe, unpinned, "
+         "none; or extra-rows:PERCENT")
       ->envname("RYZ_LAB_INJECT")
       ->group(how);
   app.add_option("--prompt-tokens", f.prompt_tokens, "Tokens of a prefill sample")

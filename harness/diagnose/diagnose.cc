@@ -198,7 +198,8 @@ class Lab {
     for (CellResult& r : run.cells) {
       if (r.cell.status != Status::kOk || (options_.run.stop && options_.run.stop())) continue;
       const unsigned prefill = options_.run.prefill_tokens;
-      if (options_.attribute) r.cell.attribution = trace_attribution(session, r.spec, prefill);
+      const CellSpec executed = options_.run.execute ? options_.run.execute(r.spec) : r.spec;
+      if (options_.attribute) r.cell.attribution = trace_attribution(session, executed, prefill);
       if (options_.project && r.spec.threads == 1) {
         const auto bytes = static_cast<double>(r.cell.weights_bytes);
         projections_[r.cell.id] = trace_projection(session, r.spec, prefill, bytes,
@@ -279,7 +280,8 @@ class Lab {
   void self_test(Session& session, KernelChecks& checks, const RunResult& run) {
     const CellResult* subject = nullptr;
     const Cell* wrong = nullptr;
-    std::vector<const Kernel*> kernels;
+    SelfTestPlan plan;
+    std::vector<const Kernel*>& kernels = plan.kernels;
     for (const CellResult& r : run.cells) {
       if (!r.cell.exact || r.cell.status == Status::kSkipped || r.spec.phase != Phase::kDecode) {
         continue;
@@ -295,8 +297,12 @@ class Lab {
       if (subject == nullptr || speed(&r) > speed(subject)) subject = &r;
     }
     if (subject == nullptr) return;
-    SelfTest test = run_self_test(session, checks, catalogue_, subject->spec, all_cores_, kernels,
-                                  wrong, options_.run, progress_);
+    plan.subject = subject->spec;
+    plan.threads = all_cores_;
+    plan.cpus = runnable_cpus(report_.machine);
+    plan.wrong = wrong;
+    plan.run = options_.run;
+    SelfTest test = run_self_test(session, checks, catalogue_, plan, progress_);
     report_.verdicts = std::move(test.verdicts);
     for (Cell& c : test.cells) report_.cells.push_back(std::move(c));
     complete_ = complete_ && test.complete;
@@ -306,6 +312,7 @@ class Lab {
     LadderOptions ladder;
     ladder.run = options_.run;
     ladder.threads = all_cores_;
+    ladder.cpus = runnable_cpus(report_.machine);
     ladder.model = ladder_model() == options_.model ? "" : session.weights().source;
     ladder.promised = is_2b4t(session.weights().config);
     ladder.candidates = candidates(session);
