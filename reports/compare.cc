@@ -7,6 +7,7 @@
 #include <map>
 
 #include "reports/comparability.h"
+#include "reports/machine_shift.h"
 #include "reports/statistics.h"
 
 namespace ryz::report {
@@ -70,8 +71,9 @@ std::optional<double> calibrated_floor(const std::string& id,
 // One cell of either report, or both. Speeds are judged once all rows are known.
 class Matcher {
  public:
-  Matcher(const CompareOptions& options, std::vector<const Report*> calibration)
-      : options_(options), calibration_(std::move(calibration)) {}
+  Matcher(const CompareOptions& options, std::vector<const Report*> calibration,
+          std::map<unsigned, MachineShift> machine)
+      : options_(options), calibration_(std::move(calibration)), machine_(std::move(machine)) {}
 
   CompareRow row(const std::string& id, const Cell* base, const Cell* fresh) const {
     CompareRow row;
@@ -123,7 +125,10 @@ class Matcher {
   }
 
   void both_measured(const Cell& base, const Cell& fresh, CompareRow& row) const {
-    SpeedTestOptions how{options_.paired, options_.min_rounds, std::nullopt};
+    SpeedTestOptions how{options_.paired, options_.min_rounds, std::nullopt, 0.0};
+    if (const auto moved = machine_.find(base.threads); moved != machine_.end()) {
+      how.machine_floor = allowance_of(moved->second, base);
+    }
     if (!calibration_.empty()) how.calibrated_floor = calibrated_floor(base.id, calibration_);
     row.test = test_speed(base, fresh, how);
     row.gated = gated(base);
@@ -161,7 +166,8 @@ class Matcher {
   }
 
   const CompareOptions& options_;
-  std::vector<const Report*> calibration_;  // with the base; empty where none was given
+  std::vector<const Report*> calibration_;    // with the base; empty where none was given
+  std::map<unsigned, MachineShift> machine_;  // by threads; empty where pairs see it themselves
 };
 
 using Index = std::map<std::string, const Cell*>;
@@ -236,7 +242,9 @@ void add_rows(const Report& base, const Report& fresh, const CompareOptions& opt
     calibration = options.calibration;
     calibration.push_back(&base);
   }
-  const Matcher matcher(options, std::move(calibration));
+  const Matcher matcher(
+      options, std::move(calibration),
+      options.paired ? std::map<unsigned, MachineShift>() : machine_shifts(base, fresh));
   for (const auto& [id, cell] : before) {
     const auto partner = after.find(id);
     result.rows.push_back(

@@ -55,6 +55,7 @@ std::uint64_t monotonic_ns() {
 Journal::Journal(Journal&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
+      header_(std::move(other.header_)),
       next_section_(other.next_section_),
       kept_(other.kept_),
       warning_(std::move(other.warning_)),
@@ -69,8 +70,9 @@ Journal::~Journal() {
 }
 
 Journal Journal::create(const std::string& path, const JournalHeader& header) {
-  Journal journal(path, open_file(path, O_TRUNC));
-  journal.write(header_line(header));
+  check_writable(path);
+  Journal journal(path, -1);
+  journal.header_ = header_line(header);
   return journal;
 }
 
@@ -190,6 +192,10 @@ void Journal::add(unsigned section, const std::string& cell, const Sample& sampl
 }
 
 void Journal::write(const std::string& line) {
+  if (fd_ < 0) {
+    fd_ = open_file(path_, O_TRUNC);
+    write(header_);
+  }
   std::size_t done = 0;
   while (done < line.size()) {
     const ssize_t n = ::write(fd_, line.data() + done, line.size() - done);

@@ -35,7 +35,8 @@ struct SamplePlan {
 // same sections, so that a sample's place is (section, cell, round).
 class Journal {
  public:
-  // An empty journal at `path`, replacing what is there.
+  // An empty journal at `path`. What is there is replaced when the first line is added, so that a
+  // run that ends before it measures anything destroys nothing and leaves nothing.
   static Journal create(const std::string& path, const JournalHeader& header);
   // Goes on with the one at `path`: refuses another header (a ReportError that names what differs),
   // leaves out a torn last line. Where there is no file, as create().
@@ -70,7 +71,8 @@ class Journal {
   void write(const std::string& line);
 
   std::string path_;
-  int fd_ = -1;
+  int fd_ = -1;         // opened when there is something to write
+  std::string header_;  // that a file opened then begins with
   unsigned next_section_ = 0;
   std::size_t kept_ = 0;
   std::string warning_;

@@ -93,10 +93,18 @@ TEST_F(JournalTest, EveryCutLosesAtMostTheLastSample) {
 }
 
 TEST_F(JournalTest, AnotherMachineOrConfigurationIsRefused) {
-  Journal::create(path_, kHeader);
+  Journal::create(path_, kHeader).add(0, "cell", sample(0));
   EXPECT_EQ(refusal(kHeader), "");
   EXPECT_NE(refusal({"0123", "other"}).find("another machine"), std::string::npos);
   EXPECT_NE(refusal({"other", "abcd"}).find("another configuration"), std::string::npos);
+}
+
+TEST_F(JournalTest, NothingMeasuredNothingDestroyed) {
+  { const Journal unused = Journal::create(path_, kHeader); }
+  EXPECT_FALSE(fs::exists(path_));
+  Journal::create(path_, kHeader).add(0, "cell", sample(0));
+  { const Journal unused = Journal::create(path_, kHeader); }
+  EXPECT_EQ(Journal::resume(path_, kHeader).kept(), 1u);
 }
 
 TEST_F(JournalTest, WhatIsNoJournalIsRefused) {

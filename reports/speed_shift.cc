@@ -225,6 +225,10 @@ SpeedTest test_speed(const Cell& base_cell, const Cell& fresh_cell,
   } else if (test.floor == 0.0) {
     test.floor_source = "none";
   }
+  if (options.machine_floor > test.floor) {
+    test.floor = options.machine_floor;
+    test.floor_source = "machine";
+  }
   if (machine) test.other_estimate = use_machine ? time.shift.estimate : machine->shift.estimate;
   return test;
 }

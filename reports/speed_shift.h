@@ -31,6 +31,8 @@ struct SpeedTestOptions {
   std::size_t min_rounds = 8;  // so many undisturbed rounds are enough to leave out the others
   // A/A change of the cell between reports of the same code, as a ratio; replaces the split-half.
   std::optional<double> calibrated_floor;
+  // |log change| that the machine's own move between the reports may account for.
+  double machine_floor = 0.0;
 };
 
 // What the samples say, before other cells are looked at. Shifts are natural logarithms of
@@ -43,7 +45,7 @@ struct SpeedTest {
   // The other view (relative where `measure` is time, and the reverse), where there is one.
   std::optional<double> other_estimate;
   double floor = 0.0;                       // |shift| between equal code that these data show
-  std::string floor_source = "split_half";  // "split_half", "calibrated", "none"
+  std::string floor_source = "split_half";  // "split_half", "calibrated", "machine", "none"
   std::size_t disturbed_base = 0, disturbed_fresh = 0;  // rounds, of those compared
   bool disturbed = false;                               // more than a quarter of a side's rounds
   bool summary_differs = false;  // a median that does not follow from its samples: it is believed
