@@ -354,13 +354,35 @@ TEST(Compare, UnclearCellsFailOnlyWhenAsked) {
 TEST(Compare, AnotherClockIsNotComparable) {
   const auto slower_clock = [](Report& f) {
     for (Cell& c : f.cells) {
-      for (Sample& s : c.samples) *s.reference_compute_ns = *s.reference_compute_ns * 5 / 4;
+      for (Sample& s : c.samples) *s.reference_compute_ns = *s.reference_compute_ns * 4 / 3;
     }
   };
   const CompareResult r = doctored(slower_clock);
   EXPECT_EQ(r.exit_code, 3);
   ASSERT_EQ(r.hard.size(), 1u);
   EXPECT_EQ(r.hard[0].key, "calibration");
+}
+
+TEST(Compare, ALossThatTheMachinesMoveMayAccountForIsNotOne) {
+  const auto slower = [](std::uint64_t works_percent) {
+    return [works_percent](Report& f) {
+      scale_speed(cell_of(f, kSampleFast), 0.9);
+      for (Cell& c : f.cells) {
+        for (Sample& s : c.samples) {
+          *s.reference_compute_ns = *s.reference_compute_ns * works_percent / 100;
+        }
+      }
+    };
+  };
+  EXPECT_EQ(row_of(doctored(slower(101)), kSampleFast).change, Change::kRegressed);
+  const CompareResult moved = doctored(slower(104));
+  EXPECT_EQ(row_of(moved, kSampleFast).change, Change::kUnclear);
+  EXPECT_EQ(row_of(moved, kSampleFast).reason, "below_floor");
+  EXPECT_EQ(row_of(moved, kSampleFast).test->floor_source, "machine");
+  EXPECT_EQ(moved.exit_code, 6);  // no regression proven, no pass either
+  CompareOptions together;        // a pair sees what the machine did
+  together.paired = true;
+  EXPECT_NE(row_of(doctored(slower(104), together), kSampleFast).test->floor_source, "machine");
 }
 
 TEST(Compare, WhatDoesNotRegressAgainIsNotConfirmed) {

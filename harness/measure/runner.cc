@@ -202,8 +202,8 @@ class Run {
         options_.journal != nullptr ? options_.journal->plan(section_, cell.id) : std::nullopt;
     const bool crawls = pilot < options_.few_samples_below_tok_per_s;
     const bool slow = kept ? kept->few_samples
-                           : crawls || (spec.phase == Phase::kPrefill && !live.gate &&
-                                        options_.prefill_tokens / pilot > slow_prompt_s());
+                           : crawls || (spec.phase == Phase::kPrefill &&
+                                        options_.prefill_tokens / pilot > slow_prompt_s(live));
     live.sampled.calls = check.calls;
     for (const auto& [bits, calls] : calls_between(before, called_isas())) {
       live.sampled.calls[bits] += calls;
@@ -257,8 +257,9 @@ class Run {
     }
   }
 
-  double slow_prompt_s() const {
-    return std::max(options_.slow_prompt_s, 1.5e-3 * options_.sample_ms);
+  double slow_prompt_s(const Live& live) const {
+    return std::max(live.gate ? options_.slow_gate_prompt_s : options_.slow_prompt_s,
+                    1.5e-3 * options_.sample_ms);
   }
 
   static std::string grain_key(const CellSpec& spec) {

@@ -28,10 +28,11 @@ struct RunOptions {
   unsigned decode_tokens = 0;  // of a sample; 0: as many as --sample-ms takes
   std::uint64_t seed = 42;
   // Below this pilot speed a cell gets one sample of one token and one grain; a prompt that takes
-  // longer than this and than a sample and a half, one sample of one prompt and one grain, unless
-  // the cell is one to gate.
+  // longer than this and than a sample and a half, one sample of one prompt and one grain. Cells to
+  // gate have a limit of their own, far from what they take on a model that is compared.
   double few_samples_below_tok_per_s = 3.0;
   double slow_prompt_s = 0.075;
+  double slow_gate_prompt_s = 0.4;
   double long_check_s = 0.5;  // a cell's own check is of the whole prompt where it is shorter
   bool time_wrong = false;    // the ladder shows what a wrong stage ran at
   unsigned slow_rounds = 1;   // samples of a cell below that speed
