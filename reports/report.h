@@ -270,6 +270,20 @@ struct Projection {
   std::optional<double> amdahl_serial_share, usl_contention, usl_coherency;
   bool operator==(const Projection&) const = default;
 };
+// The replay held against a thread count that was measured, round by round: its one-thread time
+// and its read bandwidth are those of the same round.
+struct Prediction {
+  std::string cell_id, one_thread_cell_id;
+  unsigned threads = 0;
+  std::size_t rounds = 0;
+  double measured_ms = 0.0;  // a token; medians over the rounds
+  double predicted_ms = 0.0;
+  double error_ratio = 0.0;               // predicted / measured time - 1, paired by round
+  double error_lo = 0.0, error_hi = 0.0;  // its 95 % interval
+  double limit_ratio = 0.0;               // that the error should stay within
+  std::optional<double> gb_per_s;         // the roof; none where the weights fit in the caches
+  bool operator==(const Prediction&) const = default;
+};
 struct Curve {
   std::string phase, kernel, encoding, schedule, model;
   std::vector<CurvePoint> points;
@@ -383,6 +397,7 @@ struct Report {
   std::vector<EncodingError> encoding_errors;
   std::vector<Cell> cells;
   std::vector<Curve> curves;
+  std::vector<Prediction> predictions;
   std::vector<LadderStage> ladder;
   std::vector<FaultCost> faults;
   std::vector<Verdict> verdicts;

@@ -114,7 +114,8 @@ class ThreadingJudge {
                    }),
          "ratio");
     if (e_.clock) {
-      v_.evidence.push_back(ratio_evidence("one thread's clock over all threads'", *e_.clock));
+      v_.evidence.push_back(
+          ratio_evidence("one thread's clock over all threads', by a fixed work", *e_.clock));
     }
     if (!cell_.attribution) return;
     const report::Attribution& a = *cell_.attribution;
@@ -214,7 +215,7 @@ class ThreadingJudge {
     set(v_, State::kBlocked, "FREQUENCY",
         fmt::format("one thread's clock is {} that of {} threads; their efficiency is {:.0f} %",
                     ratio_text(*e_.clock), cell_.threads, 100.0 * *e_.efficiency),
-        "look at governor, power limit and cooling; more threads only share the same power");
+        "look at governor, power limit and cooling, and at whether these CPUs share a core");
     return true;
   }
 

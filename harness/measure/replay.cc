@@ -44,13 +44,17 @@ std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t 
   return steps;
 }
 
-double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine) {
+double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine,
+                 double slower) {
   double total = 0.0;
+  LoopCosts scaled;
   for (const ReplayStep& step : steps) {
     if (!step.loop.iteration_ns.empty()) {
-      total += simulate_loop(step.loop, step.spec, machine, step.align).makespan_ns;
+      scaled = step.loop;
+      for (double& ns : scaled.iteration_ns) ns *= slower;
+      total += simulate_loop(scaled, step.spec, machine, step.align).makespan_ns;
     }
-    total += simulate_step_ns(step.own_ns, step.units, machine, step.own_bytes);
+    total += simulate_step_ns(step.own_ns * slower, step.units, machine, step.own_bytes);
   }
   return total;
 }
