@@ -4,7 +4,7 @@
 
 #include "reports/render/compare_text.h"
 #include "reports/render/format.h"
-#include "reports/render/roofs.h"
+#include "reports/render/roof_tables.h"
 #include "reports/render/summary.h"
 #include "reports/render/table.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "reports/render/roofs.h"
+#include "reports/render/roof_tables.h"
 #include "reports/render/summary.h"
 
 namespace ryz::report {

@@ -1,4 +1,4 @@
-#include "reports/render/roofs.h"
+#include "reports/render/roof_tables.h"
 
 #include <gtest/gtest.h>
 
