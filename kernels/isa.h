@@ -82,10 +82,11 @@ namespace {
 #ifdef __GFNI__
     ryz::kIsaGfni |
 #endif
-#ifdef __AMX_TILE__
+// clang below 16 spells them without the second underscore.
+#if defined(__AMX_TILE__) || defined(__AMXTILE__)
     ryz::kIsaAmxTile |
 #endif
-#ifdef __AMX_INT8__
+#if defined(__AMX_INT8__) || defined(__AMXINT8__)
     ryz::kIsaAmxInt8 |
 #endif
     0u};

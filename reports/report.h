@@ -206,7 +206,7 @@ struct ThreadShare {
 struct Attribution {
   std::vector<ThreadShare> threads;
   double imbalance_ratio = 0.0;  // the busiest thread's time over the mean, less 1
-  double serial_ratio = 0.0;     // of the time: steps in which one thread alone had work
+  double serial_ratio = 0.0;     // of the time: steps outside loops that one thread did alone
   double chunks_per_token = 0.0;
   double barriers_per_token = 0.0;
   double clock_read_ns = 0.0;   // one reading of the clock
@@ -269,6 +269,20 @@ struct Projection {
   std::string error_reason;
   std::optional<double> amdahl_serial_share, usl_contention, usl_coherency;
   bool operator==(const Projection&) const = default;
+};
+// The replay held against a thread count that was measured, round by round: its one-thread time
+// and its read bandwidth are those of the same round.
+struct Prediction {
+  std::string cell_id, one_thread_cell_id;
+  unsigned threads = 0;
+  std::size_t rounds = 0;
+  double measured_ms = 0.0;  // a token; medians over the rounds
+  double predicted_ms = 0.0;
+  double error_ratio = 0.0;               // predicted / measured time - 1, paired by round
+  double error_lo = 0.0, error_hi = 0.0;  // its 95 % interval
+  double limit_ratio = 0.0;               // that the error should stay within
+  std::optional<double> gb_per_s;         // the roof; none where the weights fit in the caches
+  bool operator==(const Prediction&) const = default;
 };
 struct Curve {
   std::string phase, kernel, encoding, schedule, model;
@@ -383,6 +397,7 @@ struct Report {
   std::vector<EncodingError> encoding_errors;
   std::vector<Cell> cells;
   std::vector<Curve> curves;
+  std::vector<Prediction> predictions;
   std::vector<LadderStage> ladder;
   std::vector<FaultCost> faults;
   std::vector<Verdict> verdicts;

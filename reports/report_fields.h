@@ -311,6 +311,21 @@ void fields(A& a, Of<A, Curve>& v) {
 }
 
 template <class A>
+void fields(A& a, Of<A, Prediction>& v) {
+  a("cell_id", v.cell_id);
+  a("one_thread_cell_id", v.one_thread_cell_id);
+  a("threads", v.threads);
+  a("rounds", v.rounds);
+  a("measured_ms", v.measured_ms);
+  a("predicted_ms", v.predicted_ms);
+  a("error_ratio", v.error_ratio);
+  a("error_lo", v.error_lo);
+  a("error_hi", v.error_hi);
+  a("limit_ratio", v.limit_ratio);
+  a.optional("gb_per_s", v.gb_per_s, "the weights fit in the caches");
+}
+
+template <class A>
 void fields(A& a, Of<A, Evidence>& v) {
   a("fact", v.fact);
   a.optional("value", v.value, "the fact is no number");
@@ -394,6 +409,7 @@ void fields(A& a, Of<A, Report>& v) {
   a.later("encoding_errors", v.encoding_errors);
   a("cells", v.cells);
   a("curves", v.curves);
+  a.later("predictions", v.predictions);
   a("ladder", v.ladder);
   a("faults", v.faults);
   a.keyed("verdicts", v.verdicts);

@@ -47,11 +47,11 @@ TEST(ReportJson, TopLevelIsTheOneAgreed) {
   for (const auto& [key, value] : document.items()) keys.push_back(key);
   EXPECT_EQ(keys,
             (std::vector<std::string>{
-                "schema",     "report_id", "command", "complete", "created_utc",     "duration_s",
-                "tool",       "build",     "machine", "models",   "config",          "catalogue",
-                "experiment", "question",  "roofs",   "counters", "encoding_errors", "cells",
-                "curves",     "ladder",    "faults",  "verdicts", "gates",           "warnings",
-                "gate"}));
+                "schema",     "report_id",   "command", "complete", "created_utc",     "duration_s",
+                "tool",       "build",       "machine", "models",   "config",          "catalogue",
+                "experiment", "question",    "roofs",   "counters", "encoding_errors", "cells",
+                "curves",     "predictions", "ladder",  "faults",   "verdicts",        "gates",
+                "warnings",   "gate"}));
   EXPECT_EQ(document["verdicts"]["encoding"]["state"], "blocked");
   EXPECT_EQ(document["roofs"]["read_gb_per_s"][1]["gb_per_s"], 41.25);
   EXPECT_EQ(document["gate"]["verdict"], "blocked");

@@ -29,6 +29,24 @@ TEST_F(Cli, WrongUsageIsExitTwoWithOneClearError) {
   expect_one_error(lab("diagnose --threads 1000000 --allow-debug --model tiny"), 2, "--threads");
 }
 
+TEST_F(Cli, ATopologyIsPlannedAndNothingIsRun) {
+  for (const char* command : {"sweep", "diagnose"}) {
+    const Outcome o = lab(std::string(command) +
+                          " --topology 'pack:2 numa:2 core:4 pu:2' --model nothing --out r.json");
+    EXPECT_EQ(o.code, 0) << o.err;
+    EXPECT_NE(o.out.find("16 cores, 32 hardware threads, 4 NUMA nodes"), std::string::npos);
+    EXPECT_NE(o.out.find("  4     4     1  0,2,4,6\n"), std::string::npos) << o.out;
+    EXPECT_TRUE(o.err.ends_with("ryz-lab: verdict=planned exit=0\n")) << o.err;
+    EXPECT_FALSE(fs::exists(dir_ / "r.json"));
+  }
+  const Outcome o = lab("sweep --topology 'core:4 pu:1' --pin list:3,1 --threads 2");
+  EXPECT_NE(o.out.find("3,1\n"), std::string::npos) << o.out;
+  expect_one_error(lab("sweep --topology pack:zero"), 2, "--topology");
+  expect_one_error(lab("sweep --topology 'core:4 pu:1' --threads 5"), 2,
+                   "the planned machine has 4");
+  expect_one_error(lab("sweep --topology 'core:4 pu:1' --pin list:4"), 2, "--pin");
+}
+
 TEST_F(Cli, WhatIsNoModelIsExitFive) {
   expect_one_error(sweep("", "nothing"), 5, "nothing");
   expect_one_error(lab("eval --model . --tokens 1"), 5, "directory");

@@ -53,6 +53,10 @@ void add_diagnose(CLI::App& app, Context& context) {
   cmd->add_flag("--strict", flags->strict, "Exit 1 where a verdict is blocked")->group("Gates");
   add_config_flags(*cmd, context);
   cmd->callback([flags, &context] {
+    if (!flags->run.topology.empty()) {
+      context.verdict = "planned";
+      return print_result(planned_run(flags->run));
+    }
     LabOptions options = resolve(flags->run, *context.catalogue);
     if (!options.self_test) {
       options.ladder_model =

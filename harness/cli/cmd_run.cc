@@ -39,7 +39,10 @@ struct SweepFlags {
     std::vector<std::string> names;
     for (const CLI::Option* option : app.get_options()) {
       for (const std::string& name : option->get_lnames()) {
-        if (name != "help" && name != "quiet" && name != "allow-debug") names.push_back(name);
+        if (name == "help" || name == "quiet" || name == "allow-debug" || name == "topology") {
+          continue;
+        }
+        names.push_back(name);
       }
     }
     return names;

@@ -30,6 +30,10 @@ void add_sweep(CLI::App& app, Context& context) {
   add_report_outputs(*cmd, flags->outputs, false);
   add_config_flags(*cmd, context);
   cmd->callback([flags, &context] {
+    if (!flags->run.topology.empty()) {
+      context.verdict = "planned";
+      return print_result(planned_run(flags->run));
+    }
     LabOptions options = resolve(flags->run, *context.catalogue);
     options.run.stop = context.interrupted;
     check_outputs(flags->outputs);

@@ -10,6 +10,7 @@
 #include "harness/measure/machine.h"
 #include "harness/plan/axes.h"
 #include "harness/plan/faults.h"
+#include "harness/plan/topology_plan.h"
 #include "kernels/cpu.h"
 
 namespace ryz {
@@ -148,6 +149,10 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   axis("--region", f.region, "One parallel region a token, or one a product");
   axis("--barrier", f.barrier, "Waiting at a barrier: yield, spin, park");
   axis("--pin", f.pin, "cores, none, compact, spread, smt, list:0,2-3");
+  app.add_option("--topology", f.topology,
+                 "Run nothing: show which CPUs each --pin and --threads would take on a machine\n"
+                 "that hwloc describes so: 'pack:2 numa:2 core:4 pu:2'")
+      ->group(schedule);
   app.add_option("--threads", f.threads, "e.g. 1-8, phys, 1-phys [1 to 8, cut to the cores]")
       ->group(what);
   app.add_option("--filter", f.filter, "Only cells whose id matches this regular expression")
@@ -179,7 +184,8 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   app.add_option(
          "--inject", f.inject,
          "Put in a fault and judge it: simd-off, lut-bitflip, tail-bug, empty-kernel, race, "
-         "lock, imbalance, fine-grain, none; or extra-rows:PERCENT")
+         "lock, imbalance, fine-grain, false-sharing, serial-part, oversubscribe, unpinned, "
+         "none; or extra-rows:PERCENT")
       ->envname("RYZ_LAB_INJECT")
       ->group(how);
   app.add_option("--prompt-tokens", f.prompt_tokens, "Tokens of a prefill sample")
@@ -329,28 +335,21 @@ std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::strin
   return tokens;
 }
 
-std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe, bool curve) {
-  const Topology& topology = machine_topology();
-  const report::Machine machine = read_machine(topology);
-  const unsigned cores = std::max(1U, runnable_cores(machine));
+namespace {
+
+std::vector<unsigned> thread_list(const std::string& text, bool oversubscribe,
+                                  const Topology& topology, unsigned cores, const char* who) {
   std::vector<unsigned> threads;
-  if (text.empty()) {
-    constexpr unsigned kMost = 8;
-    for (unsigned t = curve ? 1 : cores; t <= (curve ? std::min(kMost, cores) : cores); ++t) {
-      threads.push_back(t);
-    }
-    return threads;
-  }
   for (const std::uint64_t t : parse_axis(
            text, threads_axis(cores, topology.hardware_threads(), topology.performance_cores()))) {
     if (t > cores && !oversubscribe) {
       throw UsageError({.id = "RZ212",
-                        .message = fmt::format("{} threads, but this process may use {} core{}", t,
-                                               cores, cores == 1 ? "" : "s"),
+                        .message = fmt::format("{} threads, but {} {} core{}", t, who, cores,
+                                               cores == 1 ? "" : "s"),
                         .flag = "--threads",
                         .text = text,
                         .length = std::max<std::size_t>(1, text.size()),
-                        .help = "--oversubscribe measures it all the same, and says so"});
+                        .help = "--oversubscribe takes them all the same, and says so"});
     }
     constexpr std::uint64_t kMostThreads = 1024;
     if (t > kMostThreads) {
@@ -363,6 +362,48 @@ std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe,
     threads.push_back(static_cast<unsigned>(t));
   }
   return threads;
+}
+
+}  // namespace
+
+std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe, bool curve) {
+  const Topology& topology = machine_topology();
+  const unsigned cores = std::max(1U, runnable_cores(read_machine(topology)));
+  if (!text.empty()) {
+    return thread_list(text, oversubscribe, topology, cores, "this process may use");
+  }
+  constexpr unsigned kMost = 8;
+  std::vector<unsigned> threads;
+  for (unsigned t = curve ? 1 : cores; t <= (curve ? std::min(kMost, cores) : cores); ++t) {
+    threads.push_back(t);
+  }
+  return threads;
+}
+
+std::string planned_run(const RunFlags& f) {
+  Topology planned;
+  try {
+    planned = Topology::synthetic(f.topology);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError({.id = "RZ218",
+                      .message = error.what(),
+                      .flag = "--topology",
+                      .text = f.topology,
+                      .length = std::max<std::size_t>(1, f.topology.size()),
+                      .help = "as hwloc writes them, e.g. --topology 'pack:2 numa:2 core:4 pu:2'"});
+  }
+  const Topology& here = machine_topology();
+  const unsigned cores = planned.physical_cores();
+  const std::vector<unsigned> threads =
+      f.threads.empty()
+          ? usual_thread_counts(planned, cores)
+          : thread_list(f.threads, f.oversubscribe, planned, cores, "the planned machine has");
+  // The default pinning alone would not show what a machine is planned on for.
+  const std::string pins = f.pin == RunFlags().pin ? "cores,none,compact,spread,smt" : f.pin;
+  return plan_text(f.topology, planned,
+                   plan_pinnings(planned, here, runnable_cores(read_machine(here)),
+                                 parse_pinnings(pins, planned), threads),
+                   here);
 }
 
 LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {

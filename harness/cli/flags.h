@@ -39,6 +39,7 @@ struct RunFlags {
   std::string pin = "cores", scratch = "arenas", output = "aligned", region = "token";
   std::string barrier = "yield";
   std::string bundle, keep_fault;
+  std::string topology;  // planned on, not run
   bool project = false, attribute = false;
   double dram_gbps = 0.0;  // 0: what is measured
   std::string prompt;
@@ -78,6 +79,9 @@ std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::strin
 
 // Thread counts of `--threads`; empty text: all physical cores (one value) or 1..min(8, cores).
 std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe, bool curve);
+
+// Where the threads of a run would be pinned on the machine that --topology describes, as a text.
+std::string planned_run(const RunFlags& flags);
 
 // Masks instruction sets for the whole process: `--without avx512f,avx2`.
 void apply_without(const std::string& list);

@@ -15,6 +15,7 @@
 #include "harness/measure/calibration.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/perf_counters.h"
+#include "harness/measure/reference_work.h"
 #include "harness/measure/roofs.h"
 #include "harness/measure/tracing.h"
 #include "harness/plan/usage_error.h"
@@ -134,7 +135,7 @@ class Lab {
       // What fits in the caches is not read from memory: its roof is another.
       if (!cell.roofline || !cell.tok_per_s) continue;
       report::Roofline& roof = *cell.roofline;
-      if (cell.weights_bytes > report_.machine.hard.llc_bytes) {
+      if (cell.weights_bytes + model_of(cell).head_bytes > report_.machine.hard.llc_bytes) {
         for (const report::Bandwidth& b : report_.read_bandwidth) {
           if (b.threads == cell.threads) roof.roof_ratio = roof.gb_per_s / b.gb_per_s;
         }
@@ -147,6 +148,7 @@ class Lab {
       const auto source = projections_.find(curve.points.front().cell_id);
       if (source == projections_.end()) continue;
       project_curve(curve, source->second, report_.read_bandwidth, options_.dram_gbps, all_cores_);
+      hold_against_measured(curve, source->second);
     }
     report_.complete = complete_;
   }
@@ -176,10 +178,31 @@ class Lab {
     return options_.ladder_model.empty() ? options_.model : options_.ladder_model;
   }
 
-  void multiply_roof(const Cell& cell, report::Roofline& roof) const {
+  const report::Model& model_of(const Cell& cell) const {
     const auto model = std::find_if(report_.models.begin(), report_.models.end(),
                                     [&](const report::Model& m) { return m.source == cell.model; });
-    const report::Model& m = model == report_.models.end() ? report_.models.front() : *model;
+    return model == report_.models.end() ? report_.models.front() : *model;
+  }
+
+  // The measured points that the curve's replay can be judged by.
+  void hold_against_measured(const report::Curve& curve, const ProjectionSource& source) {
+    const auto cell = [&](const std::string& id) {
+      return std::find_if(report_.cells.begin(), report_.cells.end(),
+                          [&](const Cell& c) { return c.id == id; });
+    };
+    const auto one = cell(curve.points.front().cell_id);
+    const double passes = curve.phase == "decode" ? 1.0 : options_.run.prefill_tokens;
+    for (const report::CurvePoint& p : curve.points) {
+      if (p.state != "measured" || p.threads < 2 || p.threads > all_cores_) continue;
+      if (auto prediction =
+              predict(*one, *cell(p.cell_id), source, passes, ReferenceWork::kWindowBytes)) {
+        report_.predictions.push_back(std::move(*prediction));
+      }
+    }
+  }
+
+  void multiply_roof(const Cell& cell, report::Roofline& roof) const {
+    const report::Model& m = model_of(cell);
     roof.gmac_per_s = static_cast<double>(m.ternary_weights) * cell.tok_per_s->median * 1e-9;
     for (const report::MultiplyRate& r : report_.multiply_rate) {
       if (r.threads == cell.threads) roof.gmac_ratio = *roof.gmac_per_s / r.gmac_per_s;
@@ -198,11 +221,14 @@ class Lab {
     for (CellResult& r : run.cells) {
       if (r.cell.status != Status::kOk || (options_.run.stop && options_.run.stop())) continue;
       const unsigned prefill = options_.run.prefill_tokens;
-      if (options_.attribute) r.cell.attribution = trace_attribution(session, r.spec, prefill);
+      const CellSpec executed = options_.run.execute ? options_.run.execute(r.spec) : r.spec;
+      if (options_.attribute) r.cell.attribution = trace_attribution(session, executed, prefill);
       if (options_.project && r.spec.threads == 1) {
-        const auto bytes = static_cast<double>(r.cell.weights_bytes);
-        projections_[r.cell.id] = trace_projection(session, r.spec, prefill, bytes,
-                                                   bytes > double(report_.machine.hard.llc_bytes));
+        // The head is read between any two uses of a weight: both have to fit, or neither stays.
+        const bool from_memory =
+            r.cell.weights_bytes + session.weights().head_bytes() > report_.machine.hard.llc_bytes;
+        projections_[r.cell.id] = trace_projection(
+            session, r.spec, prefill, static_cast<double>(r.cell.weights_bytes), from_memory);
       }
     }
     progress_.end();
@@ -279,7 +305,8 @@ class Lab {
   void self_test(Session& session, KernelChecks& checks, const RunResult& run) {
     const CellResult* subject = nullptr;
     const Cell* wrong = nullptr;
-    std::vector<const Kernel*> kernels;
+    SelfTestPlan plan;
+    std::vector<const Kernel*>& kernels = plan.kernels;
     for (const CellResult& r : run.cells) {
       if (!r.cell.exact || r.cell.status == Status::kSkipped || r.spec.phase != Phase::kDecode) {
         continue;
@@ -295,8 +322,12 @@ class Lab {
       if (subject == nullptr || speed(&r) > speed(subject)) subject = &r;
     }
     if (subject == nullptr) return;
-    SelfTest test = run_self_test(session, checks, catalogue_, subject->spec, all_cores_, kernels,
-                                  wrong, options_.run, progress_);
+    plan.subject = subject->spec;
+    plan.threads = all_cores_;
+    plan.cpus = runnable_cpus(report_.machine);
+    plan.wrong = wrong;
+    plan.run = options_.run;
+    SelfTest test = run_self_test(session, checks, catalogue_, plan, progress_);
     report_.verdicts = std::move(test.verdicts);
     for (Cell& c : test.cells) report_.cells.push_back(std::move(c));
     complete_ = complete_ && test.complete;
@@ -306,10 +337,12 @@ class Lab {
     LadderOptions ladder;
     ladder.run = options_.run;
     ladder.threads = all_cores_;
+    ladder.cpus = runnable_cpus(report_.machine);
     ladder.model = ladder_model() == options_.model ? "" : session.weights().source;
     ladder.promised = is_2b4t(session.weights().config);
     ladder.candidates = candidates(session);
-    if (session.weights().config.ternary_weights() / 4 > report_.machine.hard.llc_bytes) {
+    if (session.weights().config.ternary_weights() / 4 + session.weights().head_bytes() >
+        report_.machine.hard.llc_bytes) {
       ladder.bandwidth = report_.read_bandwidth;
     }
     LadderResult result = run_ladder(session, checks, catalogue_, ladder, progress_);

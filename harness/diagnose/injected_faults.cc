@@ -1,5 +1,6 @@
 #include "harness/diagnose/injected_faults.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,10 @@ enum class Wrap : std::uint8_t {
   kLock,
   kImbalance,
   kFineGrain,
+  kSharedLine,
+  kOwnLines,
+  kSerialPart,
+  kMoved,
   kExtraRows,
 };
 
@@ -68,6 +73,38 @@ void multiply_again(const Slot& s, const PackedView& w, const Activations& a, co
   const std::size_t bytes = std::max<std::size_t>(1, a.tokens) * stride * sizeof(std::int32_t);
   if (scratch.size() < bytes) scratch = Buffer(bytes);
   pass_on(s, w, a, table, rows, scratch.as<std::int32_t>(), stride);
+}
+
+// Threads count in one array: neighbours in one cache line, or each in a line of its own.
+constexpr std::size_t kLineWords = 16;
+constexpr std::size_t kCounters = 64;
+alignas(64) std::array<std::atomic<std::uint32_t>, kCounters * kLineWords> row_counts;
+
+void count_rows(std::size_t rows, bool shared) noexcept {
+  constexpr std::size_t kCountsPerRow = 100;
+  static std::atomic<std::size_t> threads{0};
+  thread_local const std::size_t mine = threads.fetch_add(1);
+  std::atomic<std::uint32_t>& count =
+      shared ? row_counts[mine % kLineWords] : row_counts[mine % kCounters * kLineWords];
+  for (std::size_t i = 0; i < rows * kCountsPerRow; ++i) {
+    count.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// The calling thread goes to the next of the CPUs it may use, as a busy system would move it.
+void move_to_another_cpu() noexcept {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  int cpu = sched_getcpu();
+  do {
+    cpu = (cpu + 1) % CPU_SETSIZE;
+  } while (!CPU_ISSET(cpu, &allowed));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  sched_setaffinity(0, sizeof one, &one);
+  sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 template <std::size_t N>
@@ -112,6 +149,16 @@ void multiply(const PackedView& w, const Activations& a, const void* table, RowR
       pass_on(s, w, a, table, rows, out, stride);
       std::this_thread::sleep_for(microseconds(50));
       return;
+    case Wrap::kSharedLine:
+    case Wrap::kOwnLines:
+      pass_on(s, w, a, table, rows, out, stride);
+      count_rows(rows.end - rows.begin, s.wrap == Wrap::kSharedLine);
+      return;
+    case Wrap::kSerialPart:
+      return pass_on(s, w, a, table, rows, out, stride);
+    case Wrap::kMoved:
+      move_to_another_cpu();
+      return pass_on(s, w, a, table, rows, out, stride);
     case Wrap::kExtraRows:
       multiply_again(s, w, a, table, rows, stride);
       return pass_on(s, w, a, table, rows, out, stride);
@@ -121,7 +168,10 @@ void multiply(const PackedView& w, const Activations& a, const void* table, RowR
 template <std::size_t N>
 void build(const Activations& a, GroupRange groups, void* table) noexcept {
   Slot& s = slots()[N];
-  s.inner->build(a, groups, table);
+  if (s.inner->build != nullptr) s.inner->build(a, groups, table);
+  if (s.wrap == Wrap::kSerialPart && groups.begin == 0) {
+    std::this_thread::sleep_for(microseconds(200));
+  }
   if (s.wrap == Wrap::kBitFlip && groups.begin == 0 && groups.end > 0) {
     static_cast<unsigned char*>(table)[0] ^= 0x10U;
   }
@@ -131,6 +181,8 @@ struct Code {
   decltype(Kernel::multiply) multiply;
   decltype(Kernel::build) build;
 };
+std::size_t one_line(std::size_t /*cols*/, std::size_t /*tokens*/) { return 64; }
+
 template <std::size_t... N>
 constexpr std::array<Code, sizeof...(N)> code_of(std::index_sequence<N...>) {
   return {Code{multiply<N>, build<N>}...};
@@ -148,7 +200,9 @@ const Kernel* wrapped(const Kernel* inner, Wrap wrap, double share) {
     if (n >= kSlots) throw std::length_error("too many kernels to put a fault into");
     kernel = std::make_unique<Kernel>(*inner);
     kernel->multiply = kCode[n].multiply;
-    if (inner->build != nullptr) kernel->build = kCode[n].build;
+    // The steps that build a table come before each product, for kernels without one too.
+    if (inner->build != nullptr || wrap == Wrap::kSerialPart) kernel->build = kCode[n].build;
+    if (kernel->build != nullptr && inner->table_bytes == nullptr) kernel->table_bytes = one_line;
     slots()[n].inner = inner;
     slots()[n].wrap = wrap;
   }
@@ -174,8 +228,9 @@ bool other_way(const CellSpec& spec, const char* code) {
 }  // namespace
 
 std::vector<std::string> fault_names() {
-  return {"none", "simd-off", "lut-bitflip", "tail-bug",   "empty-kernel",
-          "race", "lock",     "imbalance",   "fine-grain", "extra-rows:10"};
+  return {"none",        "simd-off",      "lut-bitflip", "tail-bug",     "empty-kernel",
+          "race",        "lock",          "imbalance",   "fine-grain",   "false-sharing",
+          "serial-part", "oversubscribe", "unpinned",    "extra-rows:10"};
 }
 
 Execution fault_execution(const std::string& name, const Catalogue& catalogue) {
@@ -220,6 +275,36 @@ Execution fault_execution(const std::string& name, const Catalogue& catalogue) {
       if (other_way(spec, "GRAIN_TOO_FINE")) return spec;
       spec.schedule.loop = {LoopKind::kDynamic, 1};
       return slow(spec);
+    };
+  }
+  if (name == "false-sharing") {
+    const Execution sharing = wrapping(Wrap::kSharedLine);
+    const Execution apart = wrapping(Wrap::kOwnLines);
+    return [sharing, apart](CellSpec spec) {
+      if (spec.control == "all") return spec;
+      if (other_way(spec, "FALSE_SHARING")) return apart(spec);
+      spec.schedule.output = OutputPolicy::kInterleaved;
+      return sharing(spec);
+    };
+  }
+  if (name == "serial-part") {
+    const Execution serial = wrapping(Wrap::kSerialPart);
+    return [serial](const CellSpec& spec) {
+      return other_way(spec, "SERIAL_PART") ? spec : serial(spec);
+    };
+  }
+  if (name == "oversubscribe") {
+    return [](CellSpec spec) {
+      if (spec.threads > 1 && !other_way(spec, "OVERSUBSCRIBED")) spec.threads *= 4;
+      return spec;
+    };
+  }
+  if (name == "unpinned") {
+    const Execution moved = wrapping(Wrap::kMoved);
+    return [moved](CellSpec spec) {
+      if (other_way(spec, "UNPINNED")) return spec;
+      spec.pin = {PinPolicy::kNone, {}, {}};
+      return moved(spec);
     };
   }
   const std::string extra = "extra-rows:";

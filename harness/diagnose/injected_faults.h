@@ -11,8 +11,8 @@
 
 namespace ryz {
 
-// "none", "simd-off", "lut-bitflip", "tail-bug", "empty-kernel", "race", "lock", "imbalance",
-// "fine-grain", and "extra-rows:PERCENT": a real slowdown, for the power of comparisons.
+// Those listed below and "none"; "extra-rows:PERCENT" is a real slowdown, for the power of
+// comparisons.
 std::vector<std::string> fault_names();
 
 // What to execute for a request. Throws std::invalid_argument for an unknown name.
@@ -24,9 +24,13 @@ std::vector<std::string> fault_names();
 //   lock          every call waits for one mutex, and dawdles while it holds it
 //   imbalance     one thread takes far longer for a row than the others
 //   fine-grain    chunks of one iteration, each of which takes long to be handed out
+//   false-sharing threads count rows in neighbouring words of one cache line
+//   serial-part   before each product one thread works while the others wait
+//   oversubscribe four times the threads
+//   unpinned      threads are not pinned, and each call of a kernel begins on another CPU
 //   extra-rows:P  multiplies P % of the rows twice
 // The scheduling faults leave out cells whose control (CellSpec::control) is their verdict's code
-// or "all": those go by another way.
+// or "all": those go by another way. The one of false-sharing counts as often, in lines of its own.
 std::function<CellSpec(const CellSpec&)> fault_execution(const std::string& name,
                                                          const Catalogue& catalogue);
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "harness/diagnose/verdicts.h"
+#include "harness/measure/tracing.h"
 #include "harness/plan/faults.h"
 #include "kernels/cpu.h"
 
@@ -190,8 +191,29 @@ class Ladder {
       }
       if (n != 0 && options_.threads > 1) add(with_threads(repaired(stage.spec), options_.threads));
     }
-    if (!specs.empty())
-      results_.add(run_cells(session_, checks_, specs, options_.run, progress_, title));
+    if (specs.empty()) return;
+    RunResult run = run_cells(session_, checks_, specs, options_.run, progress_, title);
+    trace(run);
+    results_.add(std::move(run));
+  }
+
+  // Where the threads' time goes, of the cells with all threads; not of those so slow that a few
+  // tokens more would take as long as all their samples.
+  void trace(RunResult& run) {
+    if (!run.complete || options_.threads < 2) return;
+    for (CellResult& r : run.cells) {
+      if (r.spec.threads != options_.threads || !r.speed || r.cell.few_samples) continue;
+      if (options_.run.stop && options_.run.stop()) return;
+      const CellSpec executed = options_.run.execute ? options_.run.execute(r.spec) : r.spec;
+      r.cell.attribution = trace_attribution(session_, executed, options_.run.prefill_tokens);
+    }
+  }
+
+  // The same with rows handed out as threads ask for them: what static blocks cost where cores or
+  // rows differ.
+  static CellSpec dealt_on_demand(CellSpec spec) {
+    spec.schedule.loop = {LoopKind::kDynamic, auto_grain(LoopKind::kDynamic, spec.row_tile())};
+    return spec;
   }
 
   // The fastest candidate on this very model is the last stage.
@@ -208,8 +230,13 @@ class Ladder {
         fault.put(faulty);
         if (options_.threads > 1) specs.push_back(faulty);
       }
-      results_.add(run_cells(session_, checks_, specs, options_.run, progress_,
-                             "ladder: best, " + spec.kernel_name() + "/" + spec.encoding_name()));
+      if (options_.threads > 1) {
+        specs.push_back(dealt_on_demand(with_threads(spec, options_.threads)));
+      }
+      RunResult run = run_cells(session_, checks_, specs, options_.run, progress_,
+                                "ladder: best, " + spec.kernel_name() + "/" + spec.encoding_name());
+      trace(run);
+      results_.add(std::move(run));
       const CellResult* r = results_.find(with_threads(spec, options_.threads));
       if (r != nullptr && r->cell.tok_per_s && r->cell.tok_per_s->median > fastest) {
         fastest = r->cell.tok_per_s->median;
@@ -277,9 +304,11 @@ class Ladder {
   ThreadingEvidence threading_evidence(const CellResult& subject) {
     ThreadingEvidence e;
     e.subject = &subject.cell;
+    e.cpus = options_.cpus;
     const CellSpec& spec = subject.spec;
     const CellResult* one = results_.find(with_threads(spec, 1));
     if (spec.threads < 2) return e;
+    if (one != nullptr) e.clock = clock_ratio(one->cell, subject.cell);
     if (const auto up = ratio(&subject, one)) {
       e.efficiency = up->ratio.ratio / static_cast<double>(spec.threads);
     }
@@ -293,7 +322,13 @@ class Ladder {
       }
     }
     e.is_repaired = is_repaired(spec);
-    if (e.is_repaired) return e;
+    if (e.is_repaired) {
+      if (auto gain = ratio(results_.find(dealt_on_demand(spec)), &subject)) {
+        e.faults.push_back(
+            {"IMBALANCE", "blocks of equal size for threads of unequal speed", std::move(*gain)});
+      }
+      return e;
+    }
     e.repaired_over_subject = ratio(results_.find(repaired(spec)), &subject);
     const bool blocked = e.repaired_over_subject &&
                          e.repaired_over_subject->ratio.ratio >= kThreadingGainLimit &&

@@ -16,6 +16,7 @@ namespace ryz {
 struct LadderOptions {
   RunOptions run;
   unsigned threads = 1;   // all physical cores
+  double cpus = 1.0;      // that may be busy at once
   std::string model;      // tag of the cells' ids; empty where the matrix has the same model
   bool promised = false;  // the promised figures are for this model's shape
   // Kernels to try for the last stage, by expected speed; the fastest measured is the stage.

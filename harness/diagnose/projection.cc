@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "harness/measure/scaling_laws.h"
+#include "reports/statistics.h"
 
 namespace ryz {
 namespace {
@@ -91,6 +93,72 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
     any = true;
   }
   if (any || projection.error_ratio) curve.projection = std::move(projection);
+}
+
+namespace {
+
+// All threads meet at one counter, so that a barrier's cost grows with their number.
+SimulatedMachine machine_of(const ProjectionSource& source, unsigned threads, double gb_per_s) {
+  return {threads, source.costs.dispatch_ns, source.costs.barrier_ns * threads / 2.0, gb_per_s};
+}
+
+// Bytes a ns that so many threads read right before each round's samples.
+std::map<unsigned, double> bandwidth_by_round(const report::Cell& cell, double window_bytes) {
+  std::map<unsigned, std::vector<double>> readings;
+  for (const report::Sample& s : cell.samples) {
+    if (!s.reference_memory_ns || *s.reference_memory_ns == 0) continue;
+    readings[s.round].push_back(cell.threads * window_bytes /
+                                static_cast<double>(*s.reference_memory_ns));
+  }
+  std::map<unsigned, double> bandwidth;
+  for (const auto& [round, values] : readings) bandwidth[round] = report::median(values);
+  return bandwidth;
+}
+
+}  // namespace
+
+std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
+                                          const ProjectionSource& source, double passes,
+                                          double window_bytes) {
+  constexpr std::uint64_t kSeed = 42;  // of the bootstrap
+  constexpr double kNsPerMs = 1e6;
+  const double traced = replay_ns(source.steps, machine_of(source, 1, 0.0));
+  if (source.steps.empty() || !(traced > 0.0)) return std::nullopt;
+  const auto one_by_round = report::rate_by_round(one_thread.samples);
+  const auto bandwidth = bandwidth_by_round(many, window_bytes);
+  std::vector<double> predicted;
+  std::vector<double> measured;
+  std::vector<double> roofs;
+  for (const auto& [round, rate] : report::rate_by_round(many.samples)) {
+    const auto one = one_by_round.find(round);
+    if (one == one_by_round.end()) continue;
+    double roof = 0.0;
+    if (source.from_memory) {
+      const auto read = bandwidth.find(round);
+      if (read == bandwidth.end()) continue;
+      roof = read->second;
+      roofs.push_back(roof);
+    }
+    const double slower = 1e9 * passes / one->second / traced;
+    predicted.push_back(replay_ns(source.steps, machine_of(source, many.threads, roof), slower) /
+                        passes / kNsPerMs);
+    measured.push_back(1e9 / rate / kNsPerMs);
+  }
+  const report::Ratio ratio = report::paired_ratio(predicted, measured, kSeed);
+  if (ratio.n == 0) return std::nullopt;
+  report::Prediction p;
+  p.cell_id = many.id;
+  p.one_thread_cell_id = one_thread.id;
+  p.threads = many.threads;
+  p.rounds = ratio.n;
+  p.measured_ms = report::median(measured);
+  p.predicted_ms = report::median(predicted);
+  p.error_ratio = ratio.ratio - 1.0;
+  p.error_lo = ratio.lo - 1.0;
+  p.error_hi = ratio.hi - 1.0;
+  p.limit_ratio = kPredictionLimit;
+  if (!roofs.empty()) p.gb_per_s = report::median(roofs);
+  return p;
 }
 
 }  // namespace ryz

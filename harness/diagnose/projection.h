@@ -17,4 +17,15 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
                    const std::vector<report::Bandwidth>& measured, std::optional<double> dram_gbps,
                    unsigned physical_cores);
 
+// What the replay may be off by.
+inline constexpr double kPredictionLimit = 0.07;
+
+// The replay against a cell that was measured with more threads, round by round: the one-thread
+// time and the read bandwidth (of `window_bytes` a thread, right before the sample) of the same
+// round, since both drift. `passes`: tokens a step list stands for (a prefill batch). Empty where
+// no round has both cells.
+std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
+                                          const ProjectionSource& source, double passes,
+                                          double window_bytes);
+
 }  // namespace ryz

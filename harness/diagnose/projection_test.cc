@@ -75,5 +75,68 @@ TEST(Projection, WithoutOneThreadThereIsNone) {
   EXPECT_FALSE(c.projection);
 }
 
+// A cell whose rounds took so many ms a token, and read 100 MB a thread at so many GB/s before.
+report::Cell timed(const char* id, unsigned threads, const std::vector<double>& ms,
+                   const std::vector<double>& gb_per_s) {
+  report::Cell cell;
+  cell.id = id;
+  cell.threads = threads;
+  for (unsigned round = 0; round < ms.size(); ++round) {
+    report::Sample s;
+    s.round = round;
+    s.tokens = 2;
+    s.time_ns = static_cast<std::uint64_t>(2e6 * ms[round]);
+    s.reference_memory_ns = static_cast<std::uint64_t>(threads * 1e8 / gb_per_s[round]);
+    cell.samples.push_back(s);
+  }
+  return cell;
+}
+
+TEST(Predict, FromCachesHalvesTheTimeOfTheSameRound) {
+  // The traced loop took 1 ms; these rounds were slower, and each by another amount.
+  const auto one = timed("one", 1, {2.0, 4.0, 8.0}, {10, 10, 10});
+  const auto two = timed("two", 2, {1.0, 2.0, 4.0}, {20, 20, 20});
+  const auto p = predict(one, two, source(false), 1.0, 1e8);
+  ASSERT_TRUE(p);
+  EXPECT_EQ(p->cell_id, "two");
+  EXPECT_EQ(p->one_thread_cell_id, "one");
+  EXPECT_EQ(p->rounds, 3U);
+  EXPECT_NEAR(p->measured_ms, 2.0, 1e-9);
+  EXPECT_NEAR(p->predicted_ms, 2.0, 1e-9);
+  EXPECT_NEAR(p->error_ratio, 0.0, 1e-9);
+  EXPECT_NEAR(p->error_hi, 0.0, 1e-9);
+  EXPECT_DOUBLE_EQ(p->limit_ratio, kPredictionLimit);
+  EXPECT_FALSE(p->gb_per_s);
+}
+
+TEST(Predict, FromMemoryIsHeldByTheBandwidthOfTheRound) {
+  // 10 MB a token in 1 ms alone. With 16 GB/s two threads take 0.625 ms, with 12.5 0.8.
+  const auto one = timed("one", 1, {1.0, 1.0}, {10, 10});
+  const auto two = timed("two", 2, {0.625, 1.0}, {16, 12.5});
+  const auto p = predict(one, two, source(true), 1.0, 1e8);
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->predicted_ms, (0.625 + 0.8) / 2, 1e-6);
+  EXPECT_NEAR(p->error_lo, -0.2, 1e-6);
+  EXPECT_NEAR(p->error_hi, 0.0, 1e-6);
+  EXPECT_NEAR(*p->gb_per_s, (16 + 12.5) / 2, 1e-6);
+}
+
+TEST(Predict, ABatchIsPredictedAsAWhole) {
+  // Ten tokens a batch: the traced millisecond stands for all of them.
+  const auto one = timed("one", 1, {0.1}, {10});
+  const auto two = timed("two", 2, {0.05}, {20});
+  const auto p = predict(one, two, source(false), 10.0, 1e8);
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->predicted_ms, 0.05, 1e-9);
+}
+
+TEST(Predict, WithoutACommonRoundThereIsNone) {
+  const auto one = timed("one", 1, {1.0}, {10});
+  auto two = timed("two", 2, {0.5}, {20});
+  EXPECT_FALSE(predict(one, two, ProjectionSource{}, 1.0, 1e8));
+  two.samples[0].round = 1;
+  EXPECT_FALSE(predict(one, two, source(false), 1.0, 1e8));
+}
+
 }  // namespace
 }  // namespace ryz

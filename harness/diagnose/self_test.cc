@@ -4,6 +4,7 @@
 
 #include "harness/diagnose/kernel_probe.h"
 #include "harness/diagnose/verdicts.h"
+#include "harness/measure/tracing.h"
 #include "kernels/cpu.h"
 #include "reports/statistics.h"
 
@@ -21,6 +22,10 @@ constexpr Control kControls[] = {
     {"LOCK_CONTENTION", "a lock that threads wait for"},
     {"GRAIN_TOO_FINE", "chunks too small for what handing them out costs"},
     {"IMBALANCE", "blocks of unequal work for threads that wait for the slowest"},
+    {"FALSE_SHARING", "results that share cache lines"},
+    {"SERIAL_PART", "work that one thread does while the others wait"},
+    {"OVERSUBSCRIBED", "more threads than CPUs"},
+    {"UNPINNED", "threads that move between CPUs"},
 };
 
 // The subject by another way: what is not handed out in blocks is handed out as threads ask for it.
@@ -59,9 +64,9 @@ report::Verdict encoding_verdict(const report::Cell& subject, const report::Cell
 }  // namespace
 
 SelfTest run_self_test(Session& session, KernelChecks& checks, const Catalogue& catalogue,
-                       CellSpec subject, unsigned threads,
-                       const std::vector<const Kernel*>& kernels, const report::Cell* wrong,
-                       const RunOptions& options, Progress& progress) {
+                       const SelfTestPlan& plan, Progress& progress) {
+  const unsigned threads = plan.threads;
+  CellSpec subject = plan.subject;
   subject.phase = Phase::kDecode;
   subject.schedule = repaired_schedule();
   subject.threads = threads;
@@ -79,20 +84,24 @@ SelfTest run_self_test(Session& session, KernelChecks& checks, const Catalogue& 
     break;
   }
   if (threads == 1) specs.erase(specs.begin() + 1);  // the subject itself
-  RunOptions run = options;
-  run.rounds = std::max(kControlRounds, options.rounds);
+  RunOptions run = plan.run;
+  run.rounds = std::max(kControlRounds, plan.run.rounds);
   run.time_wrong = true;
   run.one_grain_when_slow = false;
   run.few_samples_below_tok_per_s = 0.0;
-  const RunResult result = run_cells(session, checks, specs, run, progress, "self-test: controls");
-  const auto find = [&](const CellSpec& spec) -> const CellResult& {
+  RunResult result = run_cells(session, checks, specs, run, progress, "self-test: controls");
+  const auto find = [&](const CellSpec& spec) -> CellResult& {
     const std::string id = cell_id(spec);
     return *std::find_if(result.cells.begin(), result.cells.end(),
                          [&](const CellResult& c) { return c.cell.id == id; });
   };
   SelfTest test;
   test.complete = result.complete;
-  const CellResult& measured = find(subject);
+  CellResult& measured = find(subject);
+  if (threads > 1 && measured.speed) {
+    measured.cell.attribution = trace_attribution(
+        session, run.execute ? run.execute(subject) : subject, run.prefill_tokens);
+  }
 
   SimdEvidence simd;
   simd.subject = &measured.cell;
@@ -100,11 +109,13 @@ SelfTest run_self_test(Session& session, KernelChecks& checks, const Catalogue& 
   if (scalar != 0) simd.over_scalar = ratio(find(one), result.cells[scalar - (threads == 1)]);
   test.verdicts.push_back(judge_simd(simd));
 
-  test.verdicts.push_back(encoding_verdict(measured.cell, wrong, kernels));
+  test.verdicts.push_back(encoding_verdict(measured.cell, plan.wrong, plan.kernels));
 
   ThreadingEvidence threading;
   threading.subject = &measured.cell;
+  threading.cpus = plan.cpus;
   if (threads > 1) {
+    threading.clock = clock_ratio(find(one).cell, measured.cell);
     if (const auto up = ratio(measured, find(one))) {
       threading.efficiency = up->ratio.ratio / static_cast<double>(threads);
     }

@@ -17,11 +17,15 @@ struct SelfTest {
   bool complete = true;
 };
 
-// `subject` in its decode phase at `threads`. `kernels` are all that the run called, as they were
-// executed; each exact one is probed alone. `wrong`: an exact cell that was wrong, or null.
+struct SelfTestPlan {
+  CellSpec subject;                     // its decode phase at `threads` is looked at
+  unsigned threads = 1;                 // all cores
+  double cpus = 1.0;                    // that may be busy at once
+  std::vector<const Kernel*> kernels;   // called by the run, as executed; exact ones run alone
+  const report::Cell* wrong = nullptr;  // an exact cell that was wrong, if any
+  RunOptions run;
+};
 SelfTest run_self_test(Session& session, KernelChecks& checks, const Catalogue& catalogue,
-                       CellSpec subject, unsigned threads,
-                       const std::vector<const Kernel*>& kernels, const report::Cell* wrong,
-                       const RunOptions& options, Progress& progress);
+                       const SelfTestPlan& plan, Progress& progress);
 
 }  // namespace ryz

@@ -2,36 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "harness/diagnose/verdict_text.h"
 
 namespace ryz {
 namespace {
 
-using report::Evidence;
 using report::State;
 using report::Verdict;
+using verdict::ratio_evidence;
+using verdict::ratio_text;
+using verdict::set;
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : " ") + n;
   return text.empty() ? "baseline" : text;
-}
-
-std::string ratio_text(const MeasuredRatio& m) {
-  return fmt::format("{:.2f}x [{:.2f}, {:.2f}], n={}", m.ratio.ratio, m.ratio.lo, m.ratio.hi,
-                     m.ratio.n);
-}
-
-Evidence ratio_evidence(const std::string& fact, const MeasuredRatio& m) {
-  return {fact + fmt::format(" (95 % interval {:.3f} to {:.3f})", m.ratio.lo, m.ratio.hi),
-          m.ratio.ratio, "ratio", m.cells};
-}
-
-void set(Verdict& v, State state, const char* code, std::string summary, std::string next) {
-  v.state = state;
-  v.code = code;
-  v.summary = std::move(summary);
-  v.next_step = std::move(next);
 }
 
 }  // namespace
@@ -195,79 +180,6 @@ Verdict judge_encoding(const EncodingEvidence& e) {
     set(v, State::kBlocked, "PRODUCTS_WRONG", e.kernel + " is wrong alone on one thread",
         "ryz-lab verify names the first case");
   }
-  return v;
-}
-
-Verdict judge_threading(const ThreadingEvidence& e) {
-  Verdict v;
-  v.name = "threading";
-  v.rule = fmt::format(
-      "blocked if the same kernel under the repaired schedule (static blocks, thread arenas, "
-      "aligned outputs, one region a token, pinned) is at least {:g} times as fast, paired by "
-      "round, the interval excluding 1",
-      kThreadingGainLimit);
-  const report::Cell& cell = *e.subject;
-  if (cell.threads < 2) {
-    set(v, State::kUnknown, "UNKNOWN", "one thread cannot contend", "measure with more threads");
-    return v;
-  }
-  if (e.efficiency) {
-    v.evidence.push_back(
-        {"efficiency: speed-up over one thread / threads", e.efficiency, "ratio", {cell.id}});
-  }
-  if (e.roof_ratio) {
-    v.evidence.push_back({"share of the read bandwidth measured with as many threads",
-                          e.roof_ratio,
-                          "ratio",
-                          {cell.id}});
-  }
-  if (e.repaired_over_subject) {
-    v.evidence.push_back(
-        ratio_evidence("repaired schedule over this one", *e.repaired_over_subject));
-  }
-  for (const FaultEvidence& f : e.faults) {
-    v.evidence.push_back(ratio_evidence(f.code + ": without " + f.what + " over with it", f.gain));
-  }
-  if (!e.is_repaired && !e.repaired_over_subject) {
-    set(v, State::kUnknown, "UNKNOWN", "the repaired schedule was not measured beside it",
-        "measure both in one run");
-    return v;
-  }
-  if (!e.is_repaired && e.repaired_over_subject->ratio.ratio >= kThreadingGainLimit &&
-      e.repaired_over_subject->ratio.lo > 1.0) {
-    v.impact_ratio = e.repaired_over_subject->ratio.ratio;
-    const FaultEvidence* cause = nullptr;
-    for (const FaultEvidence& f : e.faults) {
-      if (f.gain.ratio.lo > 1.0 &&
-          (cause == nullptr || f.gain.ratio.ratio > cause->gain.ratio.ratio)) {
-        cause = &f;
-      }
-    }
-    if (cause != nullptr) {
-      set(v, State::kBlocked, cause->code.c_str(),
-          fmt::format("the repaired schedule is {} as fast; the largest single cause is {} ({})",
-                      ratio_text(*e.repaired_over_subject), cause->what, ratio_text(cause->gain)),
-          "repair " + cause->what + " first");
-    } else {
-      set(v, State::kBlocked, "UNATTRIBUTED",
-          fmt::format("the repaired schedule is {} as fast; no single fault explains it",
-                      ratio_text(*e.repaired_over_subject)),
-          "use the repaired schedule");
-    }
-    return v;
-  }
-  if (e.roof_ratio && *e.roof_ratio >= kBandwidthBoundRatio) {
-    set(v, State::kClear, "BANDWIDTH_BOUND",
-        fmt::format("not held back by its schedule; it reads at {:.0f} % of the measured bandwidth",
-                    100.0 * *e.roof_ratio),
-        "fewer bytes a token would help, more threads would not");
-    return v;
-  }
-  set(v, State::kClear, "OK",
-      e.is_repaired
-          ? std::string("the schedule is the repaired one")
-          : "the repaired schedule is " + ratio_text(*e.repaired_over_subject) + " as fast",
-      "");
   return v;
 }
 

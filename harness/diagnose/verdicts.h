@@ -56,16 +56,26 @@ struct ThreadingEvidence {
   const report::Cell* subject = nullptr;
   bool is_repaired = false;  // the subject's schedule is the repaired one
   std::optional<MeasuredRatio> repaired_over_subject = {};
-  std::vector<FaultEvidence> faults = {};  // why, where it is blocked
-  std::optional<double> efficiency = {};   // speed-up over one thread / threads
-  std::optional<double> roof_ratio = {};   // of the read bandwidth at so many threads
+  std::vector<FaultEvidence> faults = {};   // why, where it is blocked
+  std::optional<double> efficiency = {};    // speed-up over one thread / threads
+  std::optional<double> roof_ratio = {};    // of the read bandwidth at so many threads
+  std::optional<double> cpus = {};          // that may be busy at once, by affinity and quota
+  std::optional<MeasuredRatio> clock = {};  // one thread's over the subject's: clock_ratio()
 };
+// What is said of threads, times on a CPU and traced shares comes of the subject itself.
 report::Verdict judge_threading(const ThreadingEvidence& evidence);
+
+// How much faster one thread's clock ran than the subject's: by the fixed work before each sample,
+// paired by round. Empty where no round has both.
+std::optional<MeasuredRatio> clock_ratio(const report::Cell& one_thread,
+                                         const report::Cell& subject);
 
 // The rules' limits, as the report states them.
 inline constexpr double kSimdSpeedupLimit = 1.2;
 inline constexpr double kSimdBelowCpuLimit = 1.5;
 inline constexpr double kThreadingGainLimit = 1.05;
 inline constexpr double kBandwidthBoundRatio = 0.70;
+inline constexpr double kTracedShareLimit = 0.05;  // of IMBALANCE and SERIAL_PART
+inline constexpr double kCpuShareLimit = 0.90;     // below it too many threads starve each other
 
 }  // namespace ryz

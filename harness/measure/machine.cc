@@ -180,6 +180,11 @@ unsigned runnable_cores(const report::Machine& machine) {
   return std::max(1U, static_cast<unsigned>(*quota));
 }
 
+double runnable_cpus(const report::Machine& machine) {
+  const double cpus = std::max(1U, machine.hard.cpus_allowed);
+  return std::min(cpus, machine.hard.cpu_quota_cores.value_or(cpus));
+}
+
 std::uint64_t available_memory_bytes(const std::string& root) {
   const FileTree files(root);
   return smaller(meminfo(files, "MemAvailable:"), read_cgroup_limits(files).memory_free);

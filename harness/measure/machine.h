@@ -20,6 +20,9 @@ std::string machine_key(const report::Machine::Hard& hard);
 // Threads that can run at once: the physical cores, or fewer where a CPU quota allows less.
 unsigned runnable_cores(const report::Machine& machine);
 
+// Hardware threads that can be busy at once: those of the cpuset, or what a CPU quota allows.
+double runnable_cpus(const report::Machine& machine);
+
 // Memory that can be taken now: the machine's and the control group's, whichever is less; 0 where
 // unknown.
 std::uint64_t available_memory_bytes(const std::string& root = "/");

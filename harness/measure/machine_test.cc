@@ -177,6 +177,8 @@ TEST(Machine, AQuotaBelowTheCores) {
   ASSERT_TRUE(m.hard.cpu_quota_cores);
   EXPECT_DOUBLE_EQ(*m.hard.cpu_quota_cores, 2.5);
   EXPECT_EQ(runnable_cores(m), 2U);
+  EXPECT_DOUBLE_EQ(runnable_cpus(m), 2.5);
+  EXPECT_DOUBLE_EQ(runnable_cpus(read_machine(Topology::synthetic("core:1 pu:2"), root.path())), 2);
   EXPECT_EQ(m.hard.cores_physical, 8U);
   EXPECT_NE(m.key, read_machine(t, "/nowhere").key);
 

@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kWindowBytes = std::size_t{32} << 20;
+constexpr std::size_t kWindowBytes = ReferenceWork::kWindowBytes;
 constexpr std::size_t kFactors = 65536;  // of 16 bits, twice: 256 KiB, of the second cache
 constexpr std::size_t kPasses = 400;
 
@@ -21,11 +21,11 @@ std::uint64_t nanoseconds_since(Clock::time_point start) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
 }
 
-// As fast as the core multiplies 16 bytes at a time from its second cache: what else uses its vector
-// units and its caches (a neighbour on the same physical core, most of all) slows this down as it
-// slows kernels down. Tried before: chains of scalar multiplications, and the same work from the
-// first cache, felt a third of what kernels did. Intrinsics of the baseline, so that every build of
-// the harness measures the same instructions.
+// As fast as the core multiplies 16 bytes at a time from its second cache: what else uses its
+// vector units and its caches (a neighbour on the same physical core, most of all) slows this down
+// as it slows kernels down. Tried before: chains of scalar multiplications, and the same work from
+// the first cache, felt a third of what kernels did. Intrinsics of the baseline, so that every
+// build of the harness measures the same instructions.
 std::uint64_t multiply_adds(std::uint64_t seed) {
   alignas(64) std::int16_t a[kFactors];
   alignas(64) std::int16_t b[kFactors];

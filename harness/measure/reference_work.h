@@ -18,6 +18,9 @@ struct ReferenceTimes {
 
 class ReferenceWork {
  public:
+  // What each thread reads for memory_ns.
+  static constexpr std::size_t kWindowBytes = std::size_t{32} << 20;
+
   // `bytes` of memory to read in turn, for all threads together: beyond the private caches. The
   // last-level cache of a virtual machine is its neighbours' too, and larger than what may be
   // taken; a window comes back only after the whole buffer.

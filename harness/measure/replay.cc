@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace ryz {
+namespace {
+
+// A step in which all others together did less than this share of what one thread did was that
+// thread's alone, whatever it could have been split into. Where there is a loop, its iterations
+// could have been dealt out otherwise: that is imbalance.
+constexpr double kIdleShare = 0.1;
+
+}  // namespace
 
 std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t first,
                                      double ns_per_tick, double weights_bytes, double head_bytes) {
@@ -36,13 +44,17 @@ std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t 
   return steps;
 }
 
-double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine) {
+double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine,
+                 double slower) {
   double total = 0.0;
+  LoopCosts scaled;
   for (const ReplayStep& step : steps) {
     if (!step.loop.iteration_ns.empty()) {
-      total += simulate_loop(step.loop, step.spec, machine, step.align).makespan_ns;
+      scaled = step.loop;
+      for (double& ns : scaled.iteration_ns) ns *= slower;
+      total += simulate_loop(scaled, step.spec, machine, step.align).makespan_ns;
     }
-    total += simulate_step_ns(step.own_ns, step.units, machine, step.own_bytes);
+    total += simulate_step_ns(step.own_ns * slower, step.units, machine, step.own_bytes);
   }
   return total;
 }
@@ -73,15 +85,15 @@ report::Attribution attribution(const TeamTrace& trace, double tokens, double ns
   for (std::size_t k = 0; k < steps; ++k) {
     double most = 0.0;
     double sum = 0.0;
-    std::size_t units = 0;
+    bool divisible = false;
     for (const WorkerTrace& w : trace.workers) {
       if (k >= w.steps.size()) continue;
       const auto work = static_cast<double>(w.steps[k].own_ticks + w.steps[k].loop_ticks);
       most = std::max(most, work);
       sum += work;
-      units = w.steps[k].units;
+      divisible |= w.steps[k].n > 1;
     }
-    if (workers > 1 && units == 1) {
+    if (workers > 1 && !divisible && sum - most <= kIdleShare * most) {
       serial += most;
     } else {
       busiest += most;

@@ -27,8 +27,10 @@ struct ReplayStep {
 std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t first,
                                      double ns_per_tick, double weights_bytes, double head_bytes);
 
-// All steps one after the other; a loop ends with a barrier and so does its step.
-double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine);
+// All steps one after the other; a loop ends with a barrier and so does its step. `slower`: every
+// time of one thread is so many times what was traced (it reads the same bytes).
+double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& machine,
+                 double slower = 1.0);
 
 // Shares of each thread's time in a traced run of `tokens` tokens.
 report::Attribution attribution(const TeamTrace& trace, double tokens, double ns_per_tick,

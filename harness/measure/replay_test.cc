@@ -83,6 +83,38 @@ TEST(Attribution, SharesOfEachThread) {
   EXPECT_DOUBLE_EQ(out.overhead_ratio, 20 * 10.0 / 500.0);
 }
 
+// Two threads' steps, each of so many ticks.
+report::Attribution of_steps(std::vector<TracedStep> a, std::vector<TracedStep> b) {
+  TeamTrace trace;
+  trace.workers.resize(2);
+  trace.workers[0].steps = std::move(a);
+  trace.workers[1].steps = std::move(b);
+  for (WorkerTrace& w : trace.workers) {
+    for (const TracedStep& s : w.steps) w.busy += s.own_ticks + s.loop_ticks;
+  }
+  trace.workers[1].wait = trace.workers[0].busy - trace.workers[1].busy;
+  return attribution(trace, 1.0, 1.0, 0.0);
+}
+
+TEST(Attribution, AStepOfOneThreadIsSerialWhateverItCouldBeSplitInto) {
+  TracedStep shareable = serial(500);
+  shareable.units = 0;
+  TracedStep idle;
+  idle.own_ticks = 50;
+  EXPECT_DOUBLE_EQ(of_steps({shareable}, {idle}).serial_ratio, 1.0);
+  idle.own_ticks = 51;
+  EXPECT_DOUBLE_EQ(of_steps({shareable}, {idle}).serial_ratio, 0.0);
+}
+
+TEST(Attribution, ALoopThatOneThreadRanAloneIsUnbalancedUnlessItHasOneIteration) {
+  const auto dealt = of_steps({loop(2, {{0, 2, 500}})}, {loop(2, {})});
+  EXPECT_DOUBLE_EQ(dealt.serial_ratio, 0.0);
+  EXPECT_DOUBLE_EQ(dealt.imbalance_ratio, 1.0);
+  const auto whole = of_steps({loop(1, {{0, 1, 500}})}, {loop(1, {})});
+  EXPECT_DOUBLE_EQ(whole.serial_ratio, 1.0);
+  EXPECT_DOUBLE_EQ(whole.imbalance_ratio, 0.0);
+}
+
 TEST(Attribution, NothingTracedIsNothingSaid) {
   EXPECT_TRUE(attribution({}, 1.0, 1.0, 1.0).threads.empty());
 }

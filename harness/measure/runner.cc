@@ -379,7 +379,7 @@ class Run {
       }
     }
     if (!live.live) return;
-    Team& team = session_.team(result.spec);
+    Team& team = session_.team(live.sampled.spec);  // the one that ran
     cell.effective.pinned = true;
     for (const Placement& p : team.placements()) {
       cell.effective.cpus.push_back(p.cpu);

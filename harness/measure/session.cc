@@ -39,13 +39,9 @@ std::int32_t Session::forced_token(std::size_t position) const {
 Team& Session::team(const CellSpec& spec) {
   auto& team = teams_[{spec.threads, pin_name(spec.pin), spec.schedule.barrier}];
   if (!team) {
-    TeamOptions options{spec.threads, {}, spec.schedule.barrier};
-    const std::vector<int>& cpus = spec.pin.cpus.empty() ? options_.cpus : spec.pin.cpus;
     // More threads than CPUs: nothing to pin to, and the read-back says so.
-    if (spec.pin.pinned() && cpus.size() >= spec.threads) {
-      options.cpus.assign(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(spec.threads));
-    }
-    team = std::make_unique<Team>(std::move(options));
+    team = std::make_unique<Team>(TeamOptions{
+        spec.threads, team_cpus(spec.pin, options_.cpus, spec.threads), spec.schedule.barrier});
   }
   return *team;
 }

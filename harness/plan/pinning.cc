@@ -163,6 +163,13 @@ Pinning resolve_pinning(PinPolicy policy, const Topology& topology) {
   return pinning;
 }
 
+std::vector<int> team_cpus(const Pinning& pinning, const std::vector<int>& cores,
+                           unsigned threads) {
+  const std::vector<int>& cpus = pinning.cpus.empty() ? cores : pinning.cpus;
+  if (!pinning.pinned() || cpus.size() < threads) return {};
+  return {cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(threads)};
+}
+
 std::vector<Pinning> parse_pinnings(std::string_view text, const Topology& topology) {
   return PinParser(text, topology).parse();
 }

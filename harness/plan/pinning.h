@@ -36,6 +36,11 @@ std::string pin_name(const Pinning& pinning);
 // topology, `not_here` says so: its cells would measure the same thing twice.
 Pinning resolve_pinning(PinPolicy policy, const Topology& topology);
 
+// The CPUs of a team of so many threads, one a thread; `cores` are what a pinning without CPUs of
+// its own stands for. Empty where the team is not pinned: it is not meant to be, or there are more
+// threads than CPUs.
+std::vector<int> team_cpus(const Pinning& pinning, const std::vector<int>& cores, unsigned threads);
+
 // The values of `--pin`: comma-separated policies; numbers and ranges after `list:` belong to it
 // (`none,list:0,2-3`). A CPU outside the topology, or given twice, is an error: UsageError.
 std::vector<Pinning> parse_pinnings(std::string_view text, const Topology& topology);

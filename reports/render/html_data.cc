@@ -251,8 +251,9 @@ class PageData {
     }
     Json roof = 0;
     if (c.roofline) {
-      roof = {c.roofline->bytes_per_token, number(c.roofline->gb_per_s),
-              number(c.roofline->roof_ratio)};
+      roof = {c.roofline->bytes_per_token,    number(c.roofline->gb_per_s),
+              number(c.roofline->roof_ratio), number(c.roofline->gmac_per_s),
+              number(c.roofline->gmac_ratio), strings_(c.roofline->bound)};
     }
     // Rounds count from 0 in nearly every cell; a sample out of turn names its own.
     Json samples = Json::array();

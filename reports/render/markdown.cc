@@ -4,6 +4,7 @@
 
 #include "reports/render/compare_text.h"
 #include "reports/render/format.h"
+#include "reports/render/roof_tables.h"
 #include "reports/render/summary.h"
 #include "reports/render/table.h"
 
@@ -144,7 +145,13 @@ std::string render_markdown(const Report& report) {
     text += section("Ladder: tok/s beside what was promised", ladder_table(report));
   }
   for (const auto& t : speed_tables(report, kTableWidth)) text += section(t.title, t.table);
+  constexpr std::size_t kRoofRows = 20;
+  for (const auto& t : roof_tables(report, kRoofRows)) text += section(t.title, t.table);
   for (const auto& t : scaling_tables(report)) text += section(t.title, t.table);
+  if (!report.predictions.empty()) {
+    text += section("Prediction: one thread's chunks replayed on more threads, round by round",
+                    prediction_table(report));
+  }
   if (!report.faults.empty()) text += section("Faults: each alone", fault_table(report));
   if (!report.gates.empty()) {
     text += "\n### Gates\n\n";

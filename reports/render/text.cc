@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reports/render/roof_tables.h"
 #include "reports/render/summary.h"
 
 namespace ryz::report {
@@ -106,10 +107,27 @@ std::string render_text(const Report& report, const TextOptions& options) {
     }
     result += labelled("roof", "read GB/s " + join(roofs, ", "), options);
   }
+  if (!report.multiply_rate.empty()) {
+    std::vector<std::string> rates;
+    for (const MultiplyRate& r : report.multiply_rate) {
+      rates.push_back(fmt::format("{} at t={}", number_text(r.gmac_per_s), r.threads));
+    }
+    result += labelled("", "int8 GMAC/s " + join(rates, ", "), options);
+  }
   for (const auto& table : speed_tables(report, options.width)) result += titled(table, options);
+  // All of them with --all.
+  constexpr std::size_t kRoofRows = 6;
+  for (const auto& table : roof_tables(report, options.all ? report.cells.size() : kRoofRows)) {
+    result += titled(table, options);
+  }
   for (const auto& table : scaling_tables(report)) result += titled(table, options);
   if (const auto more = curves_not_shown(report); more > 0) {
     result += fmt::format("  {} more curve{} in the report\n", more, more == 1 ? "" : "s");
+  }
+  if (!report.predictions.empty()) {
+    result += titled({"PREDICTION: one thread's chunks replayed on more threads, round by round",
+                      prediction_table(report)},
+                     options);
   }
   if (!report.encoding_errors.empty()) {
     result += titled({"ERROR against the activations' RMS (in brackets: by the formula)",

@@ -20,6 +20,8 @@ function showCell(cell) {
       ["elements that differ", e.mismatches === null ? "" : String(e.mismatches)],
       ["speed-up over 1 thread", cell.speedup === null ? "" : `${num(cell.speedup)}\u00d7, efficiency ${percent(cell.efficiency)}`],
       ["memory traffic", cell.roof ? `${bytes(cell.roof.bytesPerToken)} a token, ${num(cell.roof.gbPerS)} GB/s` + (cell.roof.ratio === null ? "" : `, ${percent(cell.roof.ratio)} of the measured roof`) : ""],
+      ["multiply-adds", cell.roof && cell.roof.gmacPerS !== null ? `${num(cell.roof.gmacPerS)} \u00b7 10\u2079 a second` + (cell.roof.gmacRatio === null ? "" : `, ${percent(cell.roof.gmacRatio)} of the measured roof`) : ""],
+      ["bound by", cell.roof ? cell.roof.bound : ""],
       ["weights, tables", `${bytes(cell.weightsBytes)}, ${bytes(cell.tableBytes)}`],
       ["samples, tok/s", cell.samples.map(s => num(s.rate) + (s.disturbed ? ` (${s.disturbed})` : "")).join(", ")],
     ]),
@@ -50,6 +52,9 @@ function cellTable() {
       {title: "speed-up", kind: "minor", num: true, value: c => c.speedup, show: c => c.speedup === null ? "-" : num(c.speedup) + "\u00d7"},
       {title: "GB/s", kind: "minor", num: true, value: c => c.roof ? c.roof.gbPerS : null, show: c => c.roof ? num(c.roof.gbPerS) : "-"},
       {title: "of roof", kind: "minor", num: true, value: c => c.roof ? c.roof.ratio : null, show: c => percent(c.roof ? c.roof.ratio : null)},
+      {title: "GMAC/s", kind: "minor", num: true, value: c => c.roof ? c.roof.gmacPerS : null, show: c => c.roof && c.roof.gmacPerS !== null ? num(c.roof.gmacPerS) : "-", hint: "10^9 ternary multiply-adds a second"},
+      {title: "of int8 roof", kind: "minor", num: true, value: c => c.roof ? c.roof.gmacRatio : null, show: c => percent(c.roof ? c.roof.gmacRatio : null)},
+      {title: "bound", kind: "minor", value: c => c.roof ? c.roof.bound : ""},
     ]});
   section("cells", "Every cell", "A cell is one combination of kernel, encoding, schedule and threads in one phase. Sort by any column; `show` has what was called, the samples and the command that measures the cell again.",
     el("div", {class: "controls noprint"}, el("label", {}, "find", find),
