@@ -134,7 +134,10 @@ int run(int argc, char** argv) {
       "Exit codes: 0 ok, 1 gate failed, 2 usage, 3 not comparable, 4 wrong result, 5 input or\n"
       "output, 6 gate too weak or unclear, 7 this machine or build cannot, 8 incomplete,\n"
       "130 interrupted. Results go to stdout, everything else to stderr.\n"
-      "`ryz-lab COMMAND --help` has examples.");
+      "Examples (`ryz-lab COMMAND --help` has more):\n"
+      "  ryz-lab diagnose --html report.html\n"
+      "  ryz-lab sweep --grain 1,4,16\n"
+      "  ryz-lab compare base.json new.json");
   std::string without;
   app.add_option("--without", without, "Instruction sets to do without, e.g. avx512f,avx2")
       ->envname("RYZ_LAB_WITHOUT")

@@ -164,7 +164,7 @@ void add_run(CLI::App& app, Context& context) {
       "A file holds a name, a question and the flags of a sweep as keys. All files are read and\n"
       "checked before the first is measured.\n"
       "Examples:\n  ryz-lab run experiments/*.json\n"
-      "  ryz-lab run experiments/006-encoding-error.json --out-dir /tmp");
+      "  ryz-lab run experiments/007-encoding-error.json --out-dir /tmp");
   cmd->add_option("files", flags->files, "Experiment files")->required();
   cmd->add_option("--out-dir", flags->out_dir, "Where NNN-slug.json reports go")
       ->capture_default_str();

@@ -147,6 +147,18 @@ std::string throughput_text(const Throughput& value) {
          (value.n < 2 ? "(n=1)" : interval_text(value.median, value.ci_lo, value.ci_hi));
 }
 
+std::string evidence_value(const Evidence& evidence) {
+  if (!evidence.value) return "";
+  const double value = *evidence.value;
+  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+  std::string text = whole ? fmt::format("{:.0f}", value) : number_text(value);
+  const std::string& unit = evidence.unit;
+  if (!unit.empty() && unit != "ratio" && unit != "count" && unit != "activation") {
+    text += " " + unit;
+  }
+  return text;
+}
+
 std::string schedule_label(const Cell& cell) {
   std::size_t start = 0;
   for (int part = 0; part < 3 && start != std::string::npos; ++part) {

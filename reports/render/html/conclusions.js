@@ -25,7 +25,8 @@ function answers() {
   const node = section("summary", "In short", null,
     el("dl", {class: "answers"}, report.answers.map(a => [
       el("dt", {}, a.question),
-      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, a.answer.replace(/\+-/g, "\u00b1"))]).flat()));
+      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, prose(a.answer.replace(/\+-/g, "\u00b1")))]).flat()));
+  if (report.question) node.querySelector("h2").after(el("p", {class: "how"}, "The question: " + report.question));
   if (!report.complete) node.append(el("p", {class: "note bad"}, "The run was cut short: cells may be missing, and no gate was judged on all of them."));
   for (const w of report.warnings) node.append(el("p", {class: "note"}, "Warning: " + w));
 }
@@ -33,11 +34,9 @@ function answers() {
 const cellList = list => el("div", {class: "cells"}, list.map((c, i) => [i ? ", " : "", idLink(c)]).flat());
 // A cell is named once, under the last of the facts in a row that come from it.
 function evidenceItem(e, at, all) {
-  const unit = e.unit && e.unit !== "ratio" ? " " + e.unit : "";
   const following = all[at + 1];
   const named = e.cells.length && !(following && following.cells.join() === e.cells.join());
-  const value = e.value === null ? null : Number.isInteger(e.value) ? String(e.value) : num(e.value);
-  return el("li", {}, e.fact, value === null ? null : [": ", el("strong", {}, value + unit)], named ? cellList(e.cells) : null);
+  return el("li", {}, e.fact, e.value === "" ? null : [": ", el("strong", {}, e.value)], named ? cellList(e.cells) : null);
 }
 const QUESTION = {simd: "SIMD: is the fast code really running?", encoding: "Encoding: are the numbers right?",
                   threading: "Threading: does the schedule cost speed?"};
@@ -46,8 +45,8 @@ function verdictCard(v) {
   return el("div", {class: "card " + kind},
     el("div", {class: "head"}, el("h3", {}, QUESTION[v.name] || v.name), stateTag(v.state)),
     el("p", {}, el("span", {class: "code"}, v.code), v.impact !== null && v.state === "blocked" ? ` \u00b7 ${num(v.impact)}\u00d7 as fast without it` : ""),
-    el("p", {}, v.summary),
-    v.next ? el("p", {class: "next"}, el("strong", {}, "Do next: "), v.next) : null,
+    el("p", {}, prose(v.summary)),
+    v.next ? el("p", {class: "next"}, el("strong", {}, "Do next: "), prose(v.next)) : null,
     v.evidence.length ? el("h4", {class: "soft", style: "margin:.5rem 0 0"}, "Evidence") : null,
     v.evidence.length ? el("ul", {class: "evidence"}, v.evidence.map(evidenceItem)) : null,
     v.rule ? el("details", {}, el("summary", {}, "The rule"), el("p", {class: "soft"}, v.rule)) : null);

@@ -91,7 +91,8 @@ Report hostile_report() {
 
 Report large_report() {
   Report r = sample_report();
-  const Cell pattern = cell_of(r, kSampleFast);
+  Cell pattern = cell_of(r, kSampleFast);
+  pattern.attribution.reset();  // measured where --attribute asks for it
   r.cells.clear();
   r.curves.clear();
   for (unsigned i = 0; r.cells.size() < 5000; ++i) {
