@@ -47,7 +47,7 @@ Answer which_kernel(const Report& report, const Cell* cell) {
   std::vector<std::string> called;
   for (const auto& [isa, calls] : e.isa_called) {
     called.push_back(fmt::format("{} call{} of code compiled for {}", calls, calls == 1 ? "" : "s",
-                                 isa.empty() ? "plain x86-64" : isa));
+                                 isa.empty() || isa == "baseline" ? "plain x86-64" : isa));
   }
   const std::string what =
       fmt::format("kernel {} on encoding {} with {} thread{}", cell->kernel, cell->encoding,
@@ -124,6 +124,8 @@ Answer how_fast(const Report& report, const Cell* cell) {
   return a;
 }
 
+constexpr double kPoorEfficiency = 0.7;  // worth a word beside the verdicts
+
 // How near the cell is to what this machine was measured to reach.
 std::string what_is_left(const Report& report, const Cell& cell) {
   const Roofline& r = *cell.roofline;
@@ -177,6 +179,12 @@ Answer what_holds_it_back(const Report& report, const Cell* cell) {
     a.answer = "Nothing that was measured.";
   }
   if (!unknown.empty()) a.answer += " Not known: " + join(unknown, ", ") + ".";
+  if (cell != nullptr && cell->threads > 1 && cell->speedup && cell->efficiency &&
+      *cell->efficiency < kPoorEfficiency) {
+    a.answer += fmt::format(
+        " {} threads are {:.2f} times as fast as one{}.", cell->threads, *cell->speedup,
+        blocked.empty() ? ", which none of the suspected scheduling faults explains" : "");
+  }
   if (blocked.empty() && cell != nullptr && cell->roofline)
     a.answer += " " + what_is_left(report, *cell);
   return a;

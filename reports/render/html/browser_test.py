@@ -242,6 +242,8 @@ class HtmlReport(unittest.TestCase):
         report = document("sample")
         self.open("sample")
         text = CHROMIUM.eval("document.body.innerText")
+        self.assertIn(report["question"], text)
+        self.assertNotIn("[object ", text)
         for verdict in report["verdicts"].values():
             self.assertIn(verdict["summary"], text)
             self.assertIn(verdict["code"], text)
@@ -320,6 +322,9 @@ class HtmlReport(unittest.TestCase):
         self.assertGreater(len(chart["labels"]), 2)
         self.near(chart["datasets"][0]["data"], [100 * change[i] for i in chart["labels"]])
         text = CHROMIUM.eval("document.getElementById('compare').innerText")
+        self.assertNotIn("[object ", text)
+        for warning in comparison["warnings"]:
+            self.assertIn(warning, text)
         for part in ("REGRESSED", "IMPROVED", "MISSING", "6.1.0-19-amd64", comparison["base"]["report_id"]):
             self.assertIn(part, text)
 

@@ -2,17 +2,18 @@
 let picked = null;
 const detail = el("div", {id: "detail"});
 
+const plainName = isa => (!isa || isa === "baseline" ? "plain x86-64" : isa);
 const LIMIT = {memory: "memory", compute: "arithmetic", overhead: "neither memory nor arithmetic: the code's own overhead"};
 function showCell(cell) {
   picked = cell;
-  const calls = cell.called.map(c => `${c.calls} calls of code compiled for ${c.isa || "plain x86-64"}`).join("; ");
+  const calls = cell.called.map(c => `${c.calls} calls of code compiled for ${plainName(c.isa)}`).join("; ");
   const e = cell.error;
   detail.replaceChildren(el("div", {class: "card " + KIND[cell.status]},
     el("div", {class: "head"}, el("h3", {class: "mono", style: "overflow-wrap:anywhere"}, cell.id), stateTag(cell.status)),
     facts([
       ["why", cell.reason],
       ["speed", cell.speed ? `${num(cell.speed.median)} tok/s, 95 % ${num(cell.speed.lo)} to ${num(cell.speed.hi)}, ${cell.speed.n} rounds${cell.fewSamples ? " (fewer than asked for)" : ""}` : "none: " + (cell.speedReason || cell.reason || "not measured")],
-      ["requested", cell.requested || "plain x86-64"], ["called", calls || "nothing"],
+      ["requested", plainName(cell.requested)], ["called", calls || "nothing"],
       ["called as requested", cell.status === "skipped" ? "" : cell.calledAsRequested ? "yes" : "NO"],
       ["ran on CPUs", cell.cpus ? cell.cpus + (cell.pinned ? " (pinned)" : " (not pinned)") : ""],
       ["rows at a time", `${cell.grain || "auto"} \u00d7 tile of ${cell.rowTile}`],

@@ -189,7 +189,7 @@ function encodings() {
   const main = models.includes("") ? "" : models[0];
   const seen = distinct([...report.catalogue.map(e => e.encoding), ...cells.filter(c => c.model === main).map(c => c.encoding)]);
   if (!seen.length) return;
-  const rows = seen.map(name => {
+  const all = seen.map(name => {
     const entry = report.catalogue.find(e => e.encoding === name);
     // Controls are measured beside an injected fault, to judge it.
     const mine = cells.filter(c => c.encoding === name && c.model === main && !c.axes.includes("@control="));
@@ -200,6 +200,9 @@ function encodings() {
             tables: entry ? entry.tableBytes : null, bits: entry ? entry.bits : null, weights: weights || null,
             wrong: (entry && entry.knownWrong) || "", any: mine.length};
   });
+  const rows = all.filter(r => r.any);
+  const absent = all.filter(r => !r.any).map(r => r.name);
+  if (!rows.length) return;
   const order = [...rows].sort((a, b) => (b.decode ? b.decode.speed.median : 0) - (a.decode ? a.decode.speed.median : 0));
   const bars = (phase, i) => ({label: phase, data: order.map(r => (r[phase] ? r[phase].speed.median : null)), pointStyle: "rect",
     intervals: order.map(r => (r[phase] ? [r[phase].speed.lo, r[phase].speed.hi] : null)), backgroundColor: color(i, .85)});
@@ -224,7 +227,7 @@ function encodings() {
       {title: "weights", optional: true, num: true, value: r => r.weights, show: r => bytes(r.weights)},
       {title: "tables", num: true, value: r => r.tables, show: r => r.entry && r.entry.tableKind === "none" ? "none" : bytes(r.tables)},
       {title: "tables as found", optional: true, num: true, value: r => r.entry ? r.entry.asFound : null, show: r => r.entry && r.entry.asFound !== null ? bytes(r.entry.asFound) : "-", hint: "tables for each row and group, as the engine had them"},
-    ]}), chart.node);
+    ]}), absent.length ? el("p", {class: "soft"}, "Not asked for in this run: " + absent.join(", ") + ".") : null, chart.node);
   chart.draw();
 }
 
