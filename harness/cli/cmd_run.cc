@@ -146,7 +146,7 @@ void run_experiments(const Flags& flags, Context& context) {
     report.question = p.experiment.question;
     report::write_report(report, p.out);
     fmt::print(stderr, "wrote {} ({})\n", p.out, report.complete ? "complete" : "incomplete");
-    print_result(fmt::format("== {}: {}\n", p.experiment.name, p.experiment.question) +
+    print_result(fmt::format("== {}\n", p.experiment.name) +
                  render(report, flags.format, flags.all, context));
     if (worse(context.exit_code, report.exit_code) != context.exit_code) {
       context.exit_code = report.exit_code;

@@ -85,6 +85,13 @@ Answer is_it_right(const Report& report, const Cell* cell) {
     a.state = cell->status == Status::kWrong ? "blocked" : "clear";
     a.answer = fmt::format("The worst product of {} differs from the naive one by {}.", cell->id,
                            error_text(cell->error.products_worst));
+  } else if (!report.encoding_errors.empty()) {
+    std::set<std::string> measured;
+    for (const EncodingError& e : report.encoding_errors) measured.insert(e.encoding);
+    a.answer = fmt::format(
+        "How wrong it is was the question: the error of {} by the RMS of the "
+        "activations is measured here.",
+        fmt::join(measured, ", "));
   } else {
     a.state = "unknown";
     a.answer = "It was not compared with the naive product.";
@@ -105,7 +112,7 @@ Answer is_it_right(const Report& report, const Cell* cell) {
 }
 
 Answer how_fast(const Report& report, const Cell* cell) {
-  Answer a{"How fast is it?", "Nothing was measured.", ""};
+  Answer a{"How fast is it?", "No speed was measured.", ""};
   if (cell != nullptr) {
     a.answer = fmt::format("{} tok/s {} on {} with {} thread{}.", throughput_text(*cell->tok_per_s),
                            cell->phase, model_of(report, *cell), cell->threads,

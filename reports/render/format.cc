@@ -127,7 +127,8 @@ std::string percent_text(double ratio) {
 }
 
 std::string change_text(double ratio) {
-  return std::isfinite(ratio) ? fmt::format("{:+.1f}%", 100.0 * ratio) : "?";
+  if (!std::isfinite(ratio)) return "?";
+  return fmt::format("{:+.1f}%", std::abs(ratio) < 0.0005 ? 0.0 : 100.0 * ratio);
 }
 
 std::string error_text(const std::optional<double>& ratio) {

@@ -146,10 +146,15 @@ TitledTable speed_table(const std::string& title, std::vector<Pair> pairs, std::
     for (const auto& [threads, cell] : pair.best) all.insert(threads);
     for (const auto& [threads, status] : pair.other) all.insert(threads);
   }
-  constexpr std::size_t kOthers = 30;  // indent, schedule, error and roof
+  const auto roof = [](const Pair& pair) {
+    const Cell* cell = pair.last();
+    return cell != nullptr && cell->roofline ? cell->roofline->roof_ratio : std::nullopt;
+  };
+  const bool roofs = std::any_of(pairs.begin(), pairs.end(), roof);
+  const std::size_t others = (roofs ? 25 : 19);  // indent, schedule, error and roof with gaps
   constexpr std::size_t kEach = 15;
   const std::size_t room =
-      width > longest + kOthers + kEach ? (width - longest - kOthers) / kEach : 1;
+      width > longest + others + kEach ? (width - longest - others) / kEach : 1;
   const std::vector<unsigned> threads = pick_threads(all, room);
   const unsigned most = threads.empty() ? 0 : threads.back();
 
@@ -157,15 +162,10 @@ TitledTable speed_table(const std::string& title, std::vector<Pair> pairs, std::
     // Those without a speed there come after; what has none at all is last.
     return std::pair(speed(a.at(most)), a.highest()) > std::pair(speed(b.at(most)), b.highest());
   });
-  const auto roof = [](const Pair& pair) {
-    const Cell* cell = pair.last();
-    return cell != nullptr && cell->roofline ? cell->roofline->roof_ratio : std::nullopt;
-  };
   const auto switches = [](const Pair& pair) {
     return pair.last() != nullptr ? switches_text(*pair.last()) : "";
   };
   // Columns that would be empty throughout are left out.
-  const bool roofs = std::any_of(pairs.begin(), pairs.end(), roof);
   const bool switched =
       std::any_of(pairs.begin(), pairs.end(), [&](const Pair& p) { return !switches(p).empty(); });
   std::vector<Column> columns{left("kernel/encoding"), left("schedule")};
@@ -309,7 +309,7 @@ Table encoding_error_table(const Report& report) {
       const auto e = std::find_if(
           report.encoding_errors.begin(), report.encoding_errors.end(),
           [&](const EncodingError& x) { return x.encoding == name && x.rms == value; });
-      std::string text = e == report.encoding_errors.end() ? "-" : percent_text(e->error_ratio);
+      std::string text = e == report.encoding_errors.end() ? "-" : error_text(e->error_ratio);
       if (e != report.encoding_errors.end() && e->expected_ratio && *e->expected_ratio > 0.0) {
         text += " (" + percent_text(*e->expected_ratio) + ")";
       }
@@ -402,14 +402,18 @@ std::string plan_line(const Report& report) {
   std::map<Status, std::size_t> counts;
   for (const Cell& cell : report.cells) ++counts[cell.status];
   std::string line = fmt::format("{} cells", report.cells.size());
+  if (report.cells.empty() && !report.encoding_errors.empty()) {
+    line = fmt::format("{} errors of encodings", report.encoding_errors.size());
+  }
   const char* separator = " (";
   for (const auto& [status, count] : counts) {
     line += fmt::format("{}{} {}", separator, count, status_name(status));
     separator = ", ";
   }
   if (!counts.empty()) line += ")";
-  line += fmt::format(" x {} rounds, seed {}, pin {}, took {}", report.config.rounds,
-                      report.config.seed, report.config.pin, duration_text(report.duration_s));
+  if (!report.cells.empty()) line += fmt::format(" x {} rounds", report.config.rounds);
+  line += fmt::format(", seed {}, pin {}, took {}", report.config.seed, report.config.pin,
+                      duration_text(report.duration_s));
   if (!report.complete) line += "; INCOMPLETE";
   return line;
 }

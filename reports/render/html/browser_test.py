@@ -323,6 +323,7 @@ class HtmlReport(unittest.TestCase):
         self.near(chart["datasets"][0]["data"], [100 * change[i] for i in chart["labels"]])
         text = CHROMIUM.eval("document.getElementById('compare').innerText")
         self.assertNotIn("[object ", text)
+        self.assertGreater(len(comparison["warnings"]), 0)
         for warning in comparison["warnings"]:
             self.assertIn(warning, text)
         for part in ("REGRESSED", "IMPROVED", "MISSING", "6.1.0-19-amd64", comparison["base"]["report_id"]):

@@ -139,6 +139,7 @@ void write_sample_pages(const std::string& path) {
   Report fresh = base;
   scale_speed(cell_of(fresh, kSampleFast), 0.8);
   scale_speed(cell_of(fresh, "decode/avx2/quad/s4/t1"), 1.3);
+  cell_of(fresh, "decode/avx2/quint/g4/t3").tok_per_s->median *= 1.2;  // warned about
   fresh.cells.erase(fresh.cells.begin());
   fresh.machine.soft.kernel = "6.1.0-19-amd64";
   const CompareResult result = compare(base, fresh, {});
