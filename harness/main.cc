@@ -73,7 +73,10 @@ int finish(const std::string& verdict, int code) {
 
 int fail(const std::string& message, const char* verdict, int code) {
   const bool titled = message.rfind("error", 0) == 0;
-  fmt::print(stderr, "{}{}\n", titled ? "" : "error: ", message);
+  const std::string text = (titled ? "" : "error: ") + message;
+  winsize size{};
+  const bool terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
+  fmt::print(stderr, "{}\n", terminal ? ryz::fit_error(text, size.ws_col) : text);
   return finish(verdict, code);
 }
 

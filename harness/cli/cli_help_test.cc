@@ -145,6 +145,33 @@ TEST_F(Cli, HelpFitsTheTerminal) {
   }
 }
 
+TEST_F(Cli, ErrorsBreakBetweenWordsOnATerminalAndAreOneLineElsewhere) {
+  if (shell("command -v script").code != 0) GTEST_SKIP() << "no script(1) to make a terminal";
+  for (const char* arguments : {"report nothing.json", "sweep --kernel avx3"}) {
+    const std::string plain = shell(std::string("'") + RYZ_LAB_BINARY "' " + arguments).err;
+    const Outcome fitted = shell(std::string("script -qec \"stty cols 60; '" RYZ_LAB_BINARY "' ") +
+                                 arguments + "\" /dev/null");
+    std::istringstream lines(fitted.out);
+    std::string words;
+    for (std::string line; std::getline(lines, line);) {
+      line.erase(line.find_last_not_of("\r\n") + 1);
+      EXPECT_LE(line.size(), 60U) << line;
+      std::istringstream parts(line);
+      for (std::string part; parts >> part;) words += part + " ";
+    }
+    std::istringstream parts(plain);
+    std::string expected;
+    bool long_line = false;
+    for (std::string line; std::getline(parts, line);) {
+      long_line = long_line || line.size() > 60;
+      std::istringstream of(line);
+      for (std::string part; of >> part;) expected += part + " ";
+    }
+    EXPECT_TRUE(long_line) << plain;
+    EXPECT_EQ(words, expected);
+  }
+}
+
 TEST_F(Cli, TheVersionSaysHowItWasBuilt) {
   const Outcome o = lab("--version");
   EXPECT_EQ(o.code, 0);

@@ -101,4 +101,23 @@ std::shared_ptr<CLI::Formatter> help_formatter(unsigned width) {
   return std::make_shared<HelpFormatter>(width);
 }
 
+std::string fit_error(const std::string& text, std::size_t width) {
+  std::istringstream lines(text);
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    if (!result.empty()) result += '\n';
+    std::size_t indent = 0;
+    if (line.rfind("error", 0) == 0) indent = 2;
+    if (line.rfind("  help: ", 0) == 0) indent = 8;
+    while (indent > 0 && line.size() > width) {
+      const std::size_t at = line.rfind(' ', width);
+      if (at == std::string::npos || at <= indent) break;
+      result += line.substr(0, at) + "\n";
+      line = std::string(indent, ' ') + line.substr(at + 1);
+    }
+    result += line;
+  }
+  return result;
+}
+
 }  // namespace ryz
