@@ -160,7 +160,7 @@ std::map<std::string, std::set<std::string>> glossary() {
 }
 
 // Each object of a schema has a section of its name; what both schemas have, one for each.
-void expect_explained(const std::string& schema_text, const std::string& root,
+void expect_explained(std::string_view schema_text, const std::string& root,
                       const std::map<std::string, std::set<std::string>>& sections,
                       std::size_t& fields) {
   const json schema = json::parse(schema_text);

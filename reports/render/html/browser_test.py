@@ -266,6 +266,12 @@ class HtmlReport(unittest.TestCase):
                         self.assertTrue(200 < chart[0] <= width and chart[1] > 200, (name, chart))
                     self.assertEqual(CHROMIUM.complaints, [])
 
+    def test_tables_fit_a_wide_window(self):
+        self.open("sample", 1600)
+        cut = CHROMIUM.eval("""[...document.querySelectorAll(".scroll")].filter(s => s.scrollWidth > s.clientWidth + 1)
+          .map(s => s.getAttribute("aria-label"))""")
+        self.assertEqual(cut, [])
+
     def test_the_theme_follows_the_system_and_the_button(self):
         background = "getComputedStyle(document.body).backgroundColor"
         self.open("sample", dark=False)
