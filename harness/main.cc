@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -72,11 +73,17 @@ int finish(const std::string& verdict, int code) {
 }
 
 int fail(const std::string& message, const char* verdict, int code) {
-  const bool titled = message.rfind("error", 0) == 0;
-  const std::string text = (titled ? "" : "error: ") + message;
+  const char* title = message.rfind("error", 0) == 0 ? "" : "error: ";
   winsize size{};
   const bool terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
-  fmt::print(stderr, "{}\n", terminal ? ryz::fit_error(text, size.ws_col) : text);
+  try {
+    const std::string text = title + message;
+    std::fputs((terminal ? ryz::fit_error(text, size.ws_col) : text).c_str(), stderr);
+  } catch (...) {  // no memory to break lines with
+    std::fputs(title, stderr);
+    std::fputs(message.c_str(), stderr);
+  }
+  std::fputc('\n', stderr);
   return finish(verdict, code);
 }
 

@@ -141,7 +141,12 @@ std::string what_is_left(const Report& report, const Cell& cell) {
     text += fmt::format(", {} of the read bandwidth measured with as many threads",
                         percent_text(*r.roof_ratio));
   } else if (cell.weights_bytes <= report.machine.hard.llc_bytes) {
-    text += ", which fit the last-level cache";
+    // How fast caches can be read is no roof of this report.
+    text += ", which the last-level cache has room for";
+    for (const Bandwidth& b : report.read_bandwidth) {
+      if (b.threads != cell.threads) continue;
+      text += fmt::format(" (memory gave {} GB/s)", number_text(b.gb_per_s));
+    }
   }
   if (r.gmac_ratio) {
     text += fmt::format(", and does {} of the int8 multiply-adds that this machine reaches",
@@ -152,7 +157,7 @@ std::string what_is_left(const Report& report, const Cell& cell) {
   } else if (r.bound == "compute") {
     text += ": arithmetic is the limit that is left";
   } else if (r.bound == "overhead") {
-    text += ": neither is at its limit, so the rest is the code's own overhead";
+    text += r.roof_ratio ? ": neither is its limit" : ": arithmetic is not its limit";
   }
   return text + ".";
 }

@@ -45,6 +45,26 @@ TEST(Answers, SayWhatRanIsItRightHowFastAndWhatNext) {
               "Not known: threading", "1) Use bit-planes.", "2) Run with --threads 1-phys."});
 }
 
+TEST(Answers, WhereNothingIsBlockedSayHowNearTheLimitsAre) {
+  Report r = sample_report();
+  for (Verdict& v : r.verdicts) v.state = State::kClear;
+  expect_all(all_answers(r), {"None of the three suspected blockers", "41% of the read bandwidth",
+                              "20% of the int8 multiply-adds", "neither is its limit"});
+  for (Cell& c : r.cells) {
+    if (c.roofline) c.roofline->bound = "memory";
+  }
+  expect_all(all_answers(r), {"memory is the limit that is left"});
+  for (Cell& c : r.cells) {
+    if (!c.roofline) continue;
+    c.roofline->bound = "overhead";
+    c.roofline->roof_ratio.reset();
+  }
+  const std::string text = all_answers(r);
+  expect_all(text,
+             {"the last-level cache has room for (memory gave", "arithmetic is not its limit"});
+  EXPECT_EQ(text.find("of the read bandwidth"), std::string::npos);
+}
+
 TEST(Answers, NameTheSilentFallback) {
   Report r = sample_report();
   for (Cell& c : r.cells) c.effective.called_as_requested = false;

@@ -3,7 +3,7 @@ let picked = null;
 const detail = el("div", {id: "detail"});
 
 const plainName = isa => (!isa || isa === "baseline" ? "plain x86-64" : isa);
-const LIMIT = {memory: "memory", compute: "arithmetic", overhead: "neither memory nor arithmetic: the code's own overhead"};
+const LIMIT = {memory: "memory", compute: "arithmetic", overhead: "no roof that was measured is near"};
 function showCell(cell) {
   picked = cell;
   const calls = cell.called.map(c => `${c.calls} calls of code compiled for ${plainName(c.isa)}`).join("; ");
