@@ -21,12 +21,8 @@ constexpr std::size_t kTableBytes = 256;
 // Groups between widenings to int32. One token: as many as int16 allows. Several: few enough for
 // the tables of kTokens tokens to stay in the L1 cache while tiles of rows pass by.
 constexpr std::size_t kOneTokenBlock = 63;
-#ifndef KB
-#define KB 28
-#define KT 4
-#endif
-constexpr std::size_t kBlock = KB;
-constexpr std::size_t kTokens = KT;
+constexpr std::size_t kBlock = 28;
+constexpr std::size_t kTokens = 4;
 static_assert(kOneTokenBlock * kBias <= 32767 && kBlock <= kOneTokenBlock);
 static_assert(kStep * 32 <= 255);
 
@@ -99,6 +95,13 @@ void build(const Activations& activations, GroupRange groups, void* table) noexc
 // sums[v][half]: words of 64 rows v, int16.
 using WordSums = __m512i[4][2];
 
+// Entries c of the 128 bytes in two registers. Left to itself g++ 12 often takes vpermt2b, which
+// overwrites half of the table, and then copies the table before each lookup.
+inline __m512i lookup(__m512i entries0, __m512i entries1, __m512i c) {
+  asm("vpermi2b %2, %1, %0" : "+v"(c) : "v"(entries0), "v"(entries1));
+  return c;
+}
+
 // Adds `n` groups; kN of them where the compiler is to know it.
 template <std::size_t kN>
 inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
@@ -119,8 +122,10 @@ inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std:
       __m512i c = _mm512_loadu_si512(codes + i * kQuadX256GroupBytes + 64 * v);
       // Hidden from the compiler, which would otherwise load the codes once for each lookup.
       asm("" : "+v"(c));
-      low[v] = _mm512_add_epi8(low[v], _mm512_permutex2var_epi8(low0, c, low1));
-      high[v] = _mm512_add_epi8(high[v], _mm512_permutex2var_epi8(high0, c, high1));
+      low[v] = _mm512_add_epi8(low[v], lookup(low0, low1, c));
+      high[v] = _mm512_add_epi8(high[v], lookup(high0, high1, c));
+      // Or g++ 12 adds the seven groups as a tree and spills what it holds meanwhile.
+      asm("" : "+v"(low[v]), "+v"(high[v]));
     }
   }
   const __m512i places = _mm512_set1_epi16(32 << 8 | 1);
@@ -219,15 +224,16 @@ void multiply(const PackedView& weights, const Activations& activations, const v
     for (std::size_t g = 0; g < groups; g += block_groups) {
       const std::size_t n = groups - g < block_groups ? groups - g : block_groups;
       for (std::size_t r = rows.begin; r < rows.end; r += kQuadX256Rows) {
-        const std::uint8_t* const codes = weights.data + r / kQuadX256Rows * weights.tile_bytes +
-                                          g * kQuadX256GroupBytes;
+        const std::uint8_t* const codes =
+            weights.data + r / kQuadX256Rows * weights.tile_bytes + g * kQuadX256GroupBytes;
         const std::size_t live = rows.end - r < kQuadX256Rows ? rows.end - r : kQuadX256Rows;
         for (std::size_t t = first; t < end; ++t) {
           const Block block{
               codes, static_cast<const std::uint8_t*>(table) + (t * groups + g) * kTableBytes, n,
               live, g == 0};
           std::int32_t* const to = out + t * out_stride + (r - rows.begin);
-          if (one) {
+          // Later tokens find the codes in the L1 cache.
+          if (t == first) {
             multiply_block<true>(block, codes + weights.tile_bytes, to);
           } else {
             multiply_block<false>(block, nullptr, to);
