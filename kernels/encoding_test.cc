@@ -15,6 +15,7 @@
 #include "kernels/encodings/pair.h"
 #include "kernels/encodings/pattern8.h"
 #include "kernels/encodings/quad.h"
+#include "kernels/encodings/quad_x256.h"
 #include "kernels/encodings/quint.h"
 #include "kernels/encodings/sign_bits.h"
 #include "kernels/encodings/triple.h"
@@ -167,6 +168,27 @@ TEST(EncodingBytes, Quad) {
   EXPECT_EQ(bytes[0], 2 + 1 * 3 + 0 * 9 + 2 * 27);
   EXPECT_EQ(bytes[1], 2 + 0 * 3 + 1 * 9 + 1 * 27);  // two zeros of padding
   EXPECT_EQ(bytes[15], 40);
+}
+
+TEST(EncodingBytes, QuadX256) {
+  std::vector<std::int8_t> trits(256 * 256, 0);
+  std::int8_t* row = trits.data() + 0x56 * 256;  // r7..r0 = 01010110
+  row[0] = 1;
+  row[3] = -1;
+  row[4] = 1;
+  std::vector<std::uint8_t> bytes(encoding_quad_x256.tile_bytes(5));
+  ASSERT_EQ(bytes.size(), 512u);
+  encoding_quad_x256.pack_tile(trits.data(), 256, 256, 5, bytes.data());
+  constexpr std::size_t kPlace = 0x55;  // r7 r6 r3 r2 r5 r1 r0 r4 = 01010101
+  EXPECT_EQ(bytes[kPlace], 2 + 1 * 3 + 1 * 9 + 0 * 27);
+  EXPECT_EQ(bytes[256 + kPlace], 41);
+  EXPECT_EQ(bytes[kPlace - 1], 40);
+  std::vector<bool> taken(256);
+  for (std::size_t r = 0; r < 256; ++r) {
+    ASSERT_LT(quad_x256_place(r), 256u);
+    EXPECT_FALSE(taken[quad_x256_place(r)]) << r;
+    taken[quad_x256_place(r)] = true;
+  }
 }
 
 TEST(EncodingBytes, TripleX64) {

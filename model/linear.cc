@@ -11,6 +11,9 @@ namespace {
 // Sums of one kernel call: well inside a second-level cache, beside the table or the weights.
 constexpr std::size_t kSumsBytes = std::size_t{256} << 10;
 
+// Tables built at a time: in a last-level cache, beside a matrix.
+constexpr std::size_t kTableBytes = std::size_t{8} << 20;
+
 // The stride between tokens' sums: a line more than the rows, which are often a power of two; with
 // such a stride all tokens' sums would fall into a few cache sets.
 constexpr std::size_t sums_stride(std::size_t rows) { return round_up(rows, kLineFloats) + 16; }
@@ -19,21 +22,38 @@ std::size_t tiles_of(const Product& product, std::size_t row_tile) {
   return (product.source->rows + row_tile - 1) / row_tile;
 }
 
-}  // namespace
+// Tokens whose tables are built at a time: with all of a long prompt's, which can be a hundred
+// times the activations, both building and multiplying would wait for memory. Evenly, and by eights
+// because kernels take tokens in blocks.
+std::size_t tokens_at_a_time(const Kernel* kernel, std::size_t cols, std::size_t tokens) {
+  if (kernel == nullptr || kernel->table_bytes == nullptr) return tokens;
+  const std::size_t most = std::max<std::size_t>(8, kTableBytes / kernel->table_bytes(cols, 1));
+  const std::size_t parts = (tokens + most - 1) / most;
+  return std::min(tokens, round_up((tokens + parts - 1) / parts, 8));
+}
 
-void build_table(Flow& flow, const Combination& combination, QuantizedBatch& batch) {
-  const Kernel* kernel = combination.requested == nullptr ? nullptr : combination.executed;
-  if (kernel == nullptr || kernel->build == nullptr) return;
-  const std::size_t group_cols = kernel->encoding->group_cols;
-  const std::size_t groups = (batch.cols() + group_cols - 1) / group_cols;
+const Kernel* kernel_of(const Combination& combination) {
+  return combination.requested == nullptr ? nullptr : combination.executed;
+}
+
+void build_table(Flow& flow, const Kernel& kernel, const Activations& activations, void* table) {
+  const std::size_t group_cols = kernel.encoding->group_cols;
+  const std::size_t groups = (activations.cols + group_cols - 1) / group_cols;
   const std::size_t units = (groups + kBuildAlign - 1) / kBuildAlign;
-  void* const table = batch.table(*kernel);
   flow.step([&](Worker& worker) {
     const std::size_t begin = units * worker.index() / worker.count() * kBuildAlign;
     const std::size_t end =
         std::min(groups, units * (worker.index() + 1) / worker.count() * kBuildAlign);
-    if (begin < end) kernel->build(batch.view(), {begin, end}, table);
+    if (begin < end) kernel.build(activations, {begin, end}, table);
   });
+}
+
+}  // namespace
+
+void QuantizedBatch::reserve_table(const Kernel& kernel) {
+  if (kernel.table_bytes == nullptr) return;
+  const std::size_t bytes = kernel.table_bytes(cols_, tokens_at_a_time(&kernel, cols_, tokens_));
+  if (table_.size() < bytes) table_ = Buffer(bytes);
 }
 
 // One product step. Rows are also counted through all its products, each padded to whole tiles:
@@ -204,18 +224,38 @@ void LinearRunner::reserve(std::size_t tokens, std::size_t max_rows, std::size_t
 
 void LinearRunner::multiply(Flow& flow, const Combination& combination, QuantizedBatch& batch,
                             const Product* products, std::size_t count) {
+  const Kernel* kernel = kernel_of(combination);
+  const std::size_t tokens = batch.tokens();
+  const std::size_t most = tokens_at_a_time(kernel, batch.cols(), tokens);
+  for (std::size_t first = 0; first < tokens; first += most) {
+    const TokenRange part{first, std::min(tokens, first + most)};
+    if (kernel != nullptr && kernel->build != nullptr) {
+      build_table(flow, *kernel, batch.view(part), batch.table());
+    }
+    Product of_part[kSites];
+    for (std::size_t i = 0; i < count; ++i) {
+      of_part[i] = products[i];
+      of_part[i].y += first * products[i].source->rows;
+    }
+    multiply_part(flow, combination, batch, part, of_part, count);
+  }
+}
+
+void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
+                                 const QuantizedBatch& batch, TokenRange part,
+                                 const Product* products, std::size_t count) {
   Plan plan;
-  plan.kernel = combination.requested == nullptr ? nullptr : combination.executed;
+  plan.kernel = kernel_of(combination);
   plan.products = products;
   plan.count = count;
   plan.row_tile = plan.kernel == nullptr ? 1 : plan.kernel->encoding->row_tile;
   for (std::size_t i = 0; i < count; ++i) plan.tiles += tiles_of(products[i], plan.row_tile);
-  plan.tokens = batch.tokens();
-  plan.activations = batch.view();
-  plan.table = plan.kernel == nullptr ? nullptr : batch.table(*plan.kernel);
+  plan.tokens = part.end - part.begin;
+  plan.activations = batch.view(part);
+  plan.table = batch.table();
   const bool unit =
       plan.kernel != nullptr && plan.kernel->encoding->output_scale == OutputScale::kUnit;
-  plan.activation_scales = unit ? nullptr : batch.scales();
+  plan.activation_scales = unit ? nullptr : batch.scales() + part.begin;
 
   const Schedule& schedule = combination.schedule;
   const LoopSpec spec = schedule.loop;

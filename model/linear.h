@@ -21,6 +21,11 @@ struct Combination {
   Schedule schedule;
 };
 
+struct TokenRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 // The int8 activations of a batch with what kernels need beside them; reused between layers.
 // q = round(x · 127 / max|x|) per token, ties to even, so x ≈ q · scale.
 class QuantizedBatch {
@@ -33,14 +38,17 @@ class QuantizedBatch {
   // Takes a row as it was quantized elsewhere: `cols` values and their scale.
   void assign(std::size_t token, const std::int8_t* q, float scale);
 
-  Activations view() const;
+  Activations view() const { return view({0, tokens_}); }
+  Activations view(TokenRange tokens) const;
   const float* scales() const { return scales_.data(); }
   std::size_t tokens() const { return tokens_; }
   std::size_t cols() const { return cols_; }
   std::int8_t* row(std::size_t token);
 
-  // Table storage for `kernel` on this batch, grown when needed; null where it has none.
-  void* table(const Kernel& kernel);
+  // Makes room for the tables that `kernel` needs at a time on this batch. Not inside a Flow.
+  void reserve_table(const Kernel& kernel);
+  void* table() { return table_.data(); }
+  const void* table() const { return table_.data(); }
 
  private:
   std::size_t tokens_ = 0;
@@ -52,10 +60,6 @@ class QuantizedBatch {
   std::vector<float> scales_;
 };
 
-// Builds the kernel's table for the batch, as a team; the steps of a Flow. Nothing to do for a
-// kernel without tables. Storage must have been reserved (batch.table()) outside the flow.
-void build_table(Flow& flow, const Combination& combination, QuantizedBatch& batch);
-
 // The matrices that one product step multiplies: q, k and v share their activations and one loop.
 struct Product {
   const TernaryTensor* source = nullptr;
@@ -65,17 +69,21 @@ struct Product {
 
 // y[t][r] = weight scale · activation scale[t] · Σ_k W[r][k]·q[t][k] for each product, on the
 // combination's schedule: its iterations are the row tiles of the encoding, products one after
-// the other. With OutputScale::kUnit the activation scale is left out.
+// the other. With OutputScale::kUnit the activation scale is left out. A kernel with tables takes
+// the tokens in parts, whose tables the team builds first.
 class LinearRunner {
  public:
   // Reserves what a batch of `tokens` with products of up to `max_rows` rows (those of one call
   // together) in tiles of up to `row_tile` needs. Not inside a Flow.
   void reserve(std::size_t tokens, std::size_t max_rows, std::size_t row_tile = 256);
+  // At most kSites products; reserve_table() came first, outside the flow.
   void multiply(Flow& flow, const Combination& combination, QuantizedBatch& batch,
                 const Product* products, std::size_t count);
 
  private:
   struct Plan;
+  void multiply_part(Flow& flow, const Combination& combination, const QuantizedBatch& batch,
+                     TokenRange part, const Product* products, std::size_t count);
   void run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end);
   void gather(const Plan& plan, std::size_t begin, std::size_t end) const;
 

@@ -103,13 +103,12 @@ struct Case {
     LinearRunner runner;
     std::size_t row_tile = 1;
     if (combination.requested != nullptr) {
-      batch.table(*combination.executed);
+      batch.reserve_table(*combination.executed);
       row_tile = combination.executed->encoding->row_tile;
     }
     runner.reserve(tokens, rows, row_tile);
     Team team({threads, {}});
     team.execute(combination.schedule.region, [&](Flow& flow) {
-      build_table(flow, combination, batch);
       runner.multiply(flow, combination, batch, products.data(), products.size());
     });
     return results;
@@ -221,6 +220,25 @@ TEST(Linear, SixHundredTokens) {
       const Schedule schedule{loop, ScratchPolicy::kArenas, OutputPolicy::kAligned,
                               RegionPolicy::kToken};
       EXPECT_TRUE(c.run({kernel, kernel, schedule}, weights, 2) == expected) << text(schedule);
+    }
+  }
+}
+
+// More tokens than tables are built for at a time, by two workers, with chunks in blocks of their
+// own and without.
+TEST(Linear, TokensInPartsThatTheirTablesAllow) {
+  const Kernel* quint = built_in_catalogue().find_kernel("scalar", "quint");
+  ASSERT_NE(quint, nullptr);
+  const Case c({40, 5}, 2560, 70);
+  ASSERT_GT(quint->table_bytes(c.cols, c.tokens), std::size_t{16} << 20);
+  const auto weights = c.packed(*quint->encoding);
+  const Results expected = c.run({}, {}, 1);
+  for (const OutputPolicy output : {OutputPolicy::kInterleaved, OutputPolicy::kAligned}) {
+    for (const RegionPolicy region : {RegionPolicy::kToken, RegionPolicy::kProduct}) {
+      const Schedule schedule{{LoopKind::kDynamic, 1}, ScratchPolicy::kArenas, output, region};
+      Results results = c.run({quint, quint, schedule}, weights, 2);
+      EXPECT_TRUE(results == expected) << text(schedule);
+      EXPECT_TRUE(results.guards_stand()) << text(schedule);
     }
   }
 }

@@ -35,19 +35,13 @@ void QuantizedBatch::assign(std::size_t token, const std::int8_t* q, float scale
   scales_[token] = scale;
 }
 
-Activations QuantizedBatch::view() const {
-  return {q_.as<std::int8_t>(), stride_, tokens_, cols_, sums_.data()};
+Activations QuantizedBatch::view(TokenRange tokens) const {
+  return {q_.as<std::int8_t>() + tokens.begin * stride_, stride_, tokens.end - tokens.begin, cols_,
+          sums_.data() + tokens.begin};
 }
 
 std::int8_t* QuantizedBatch::row(std::size_t token) {
   return q_.as<std::int8_t>() + token * stride_;
-}
-
-void* QuantizedBatch::table(const Kernel& kernel) {
-  if (kernel.table_bytes == nullptr) return nullptr;
-  const std::size_t bytes = kernel.table_bytes(cols_, tokens_);
-  if (table_.size() < bytes) table_ = Buffer(bytes);
-  return table_.data();
 }
 
 }  // namespace ryz

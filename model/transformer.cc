@@ -116,8 +116,8 @@ void Transformer::State::reserve(const Weights& weights, const Run& run) {
   std::size_t row_tile = 1;
   if (const Kernel* kernel = run.combination->executed;
       run.combination->requested != nullptr && kernel != nullptr) {
-    embd_batch.table(*kernel);
-    ffn_batch.table(*kernel);
+    embd_batch.reserve_table(*kernel);
+    ffn_batch.reserve_table(*kernel);
     row_tile = kernel->encoding->row_tile;
   }
   linear.reserve(n, std::max(shape.embd + 2 * shape.kv_width(), 2 * shape.ffn), row_tile);
@@ -218,7 +218,6 @@ void Transformer::State::attention_block(Flow& flow, const Weights& weights, con
       norm_and_quantize(worker, run, t, row, w.attn_norm, eps, embd_batch);
     }
   });
-  build_table(flow, *run.combination, embd_batch);
   products(flow, weights, run, layer, kQkvGroup, embd_batch,
            {q.as<float>(), k.as<float>(), v.as<float>()});
   flow.step(run.tokens * shape.heads,
@@ -232,7 +231,6 @@ void Transformer::State::attention_block(Flow& flow, const Weights& weights, con
                         embd_batch);
     }
   });
-  build_table(flow, *run.combination, embd_batch);
   products(flow, weights, run, layer, kOutGroup, embd_batch, {y.as<float>()});
 }
 
@@ -248,7 +246,6 @@ void Transformer::State::ffn_block(Flow& flow, const Weights& weights, const Run
       norm_and_quantize(worker, run, t, row, w.ffn_norm, eps, embd_batch);
     }
   });
-  build_table(flow, *run.combination, embd_batch);
   products(flow, weights, run, layer, kGateUpGroup, embd_batch, {gate.as<float>(), up.as<float>()});
   flow.step(run.tokens, [&](Worker& worker) {
     const Chunk mine = share(worker, run.tokens);
@@ -263,7 +260,6 @@ void Transformer::State::ffn_block(Flow& flow, const Weights& weights, const Run
       norm_and_quantize(worker, run, t, g, w.ffn_sub_norm, eps, ffn_batch);
     }
   });
-  build_table(flow, *run.combination, ffn_batch);
   products(flow, weights, run, layer, kDownGroup, ffn_batch, {y.as<float>()});
 }
 

@@ -91,17 +91,15 @@ class Bench {
         row[i] = static_cast<float>((i * 37 + t * 11) % 255) - 127.0F;
       batch_.quantize(t, row.data());
     }
-    batch_.table(kernel_);
+    batch_.reserve_table(kernel_);
   }
 
   double multiply(std::size_t i) {
     const Product product{&tensor(sites_[i]), &packed_[i], y_.data()};
     const Combination combination{&kernel_, &kernel_, {}};
     const auto start = Clock::now();
-    team_.execute(RegionPolicy::kToken, [&](Flow& flow) {
-      build_table(flow, combination, batch_);
-      runner_.multiply(flow, combination, batch_, &product, 1);
-    });
+    team_.execute(RegionPolicy::kToken,
+                  [&](Flow& flow) { runner_.multiply(flow, combination, batch_, &product, 1); });
     return seconds_since(start);
   }
 

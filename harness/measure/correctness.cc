@@ -34,14 +34,13 @@ void run_product(Session& session, const CellSpec& spec, const NaiveProduct& pro
   const Combination combination = spec.combination();
   batch.resize(1, source.cols);
   batch.assign(0, product.q.data(), product.activation_scale);
-  if (combination.executed != nullptr) batch.table(*combination.executed);
+  if (combination.executed != nullptr) batch.reserve_table(*combination.executed);
   runner.reserve(1, source.rows);
   // Poisoned, so that an element nobody writes cannot pass by what lay there before.
   y.assign(source.rows, std::numeric_limits<float>::quiet_NaN());
   const Product target{&source, packed ? &packed->at(product.layer, product.site) : nullptr,
                        y.data()};
   session.team(spec).execute(spec.schedule.region, [&](Flow& flow) {
-    build_table(flow, combination, batch);
     runner.multiply(flow, combination, batch, &target, 1);
   });
 }
