@@ -73,7 +73,10 @@ int finish(const std::string& verdict, int code) {
 
 int fail(const std::string& message, const char* verdict, int code) {
   const bool titled = message.rfind("error", 0) == 0;
-  fmt::print(stderr, "{}{}\n", titled ? "" : "error: ", message);
+  const std::string text = (titled ? "" : "error: ") + message;
+  winsize size{};
+  const bool terminal = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
+  fmt::print(stderr, "{}\n", terminal ? ryz::fit_error(text, size.ws_col) : text);
   return finish(verdict, code);
 }
 
@@ -134,7 +137,10 @@ int run(int argc, char** argv) {
       "Exit codes: 0 ok, 1 gate failed, 2 usage, 3 not comparable, 4 wrong result, 5 input or\n"
       "output, 6 gate too weak or unclear, 7 this machine or build cannot, 8 incomplete,\n"
       "130 interrupted. Results go to stdout, everything else to stderr.\n"
-      "`ryz-lab COMMAND --help` has examples.");
+      "Examples (`ryz-lab COMMAND --help` has more):\n"
+      "  ryz-lab diagnose --html report.html\n"
+      "  ryz-lab sweep --grain 1,4,16\n"
+      "  ryz-lab compare base.json new.json");
   std::string without;
   app.add_option("--without", without, "Instruction sets to do without, e.g. avx512f,avx2")
       ->envname("RYZ_LAB_WITHOUT")

@@ -105,7 +105,10 @@ std::string render_model_facts(const ModelFacts& f, unsigned width, bool color) 
   Table tensors({left("tensors"), left("format"), right("count"), right("rows"), right("columns"),
                  right("bytes"), right("zeros"), right("bits/weight")});
   for (const TensorFacts& t : f.tensors) {
-    tensors.row({ascii(t.name), t.format, std::to_string(t.count), std::to_string(t.rows),
+    // Nearly all are called so; without it they fit 80 columns.
+    std::string name = ascii(t.name);
+    if (name.ends_with(".weight")) name.resize(name.size() - 7);
+    tensors.row({std::move(name), t.format, std::to_string(t.count), std::to_string(t.rows),
                  std::to_string(t.cols), bytes_text(t.bytes),
                  t.zero_share ? fmt::format("{:.2f}%", 100 * *t.zero_share) : "",
                  optional_text(t.entropy_bits, "{:.4f}")});

@@ -234,7 +234,8 @@ template <class A>
 void fields(A& a, Of<A, Roofline>& v) {
   a("bytes_per_token", v.bytes_per_token);
   a("gb_per_s", v.gb_per_s);
-  a.optional("roof_ratio", v.roof_ratio, "no bandwidth measured for as many threads");
+  a.optional("roof_ratio", v.roof_ratio,
+             "the data fits the caches, or no bandwidth was measured for as many threads");
   a.later("gmac_per_s", v.gmac_per_s);
   a.later("gmac_ratio", v.gmac_ratio);
   a.later("bound", v.bound);

@@ -77,6 +77,25 @@ TEST_F(Cli, ANearFlagIsSuggested) {
   expect_one_error(lab("report --htm x"), 2, "--htm");
 }
 
+// An example that does not fit its line cannot be pasted, nor one that names a file there is not.
+void expect_pasteable_examples(const std::string& help) {
+  std::istringstream lines(help.substr(help.rfind("Examples")));
+  std::string line;
+  std::getline(lines, line);
+  std::size_t count = 0;
+  while (std::getline(lines, line)) {
+    ++count;
+    EXPECT_LE(line.size(), 80U) << line;
+    const bool ours = line.rfind("  ryz-lab ", 0) == 0 || line.rfind("  source <(ryz-lab ", 0) == 0;
+    EXPECT_TRUE(ours) << line;
+    const std::size_t at = line.find("experiments/");
+    if (at == std::string::npos || line[at + 12] == '*') continue;
+    const std::string name = line.substr(at, line.find(' ', at) - at);
+    EXPECT_TRUE(fs::exists(fs::path(RYZ_SOURCE_DIR) / name)) << line;
+  }
+  EXPECT_GE(count, 1U) << help;
+}
+
 TEST_F(Cli, EveryCommandHasExamplesInItsHelp) {
   const Outcome top = lab("--help");
   ASSERT_EQ(top.code, 0);
@@ -94,8 +113,21 @@ TEST_F(Cli, EveryCommandHasExamplesInItsHelp) {
     EXPECT_EQ(help.code, 0) << name;
     EXPECT_NE(help.out.find("ryz-lab " + name), std::string::npos) << name;
     EXPECT_NE(help.out.find("Example"), std::string::npos) << name;
+    expect_pasteable_examples(help.out);
   }
   EXPECT_GE(commands, 10U) << top.out;
+  expect_pasteable_examples(top.out);
+}
+
+TEST_F(Cli, HelpHasOneEmptyLineBetweenItsPartsAndEndsDescriptionsWithTheDefault) {
+  for (const char* command : {"", "diagnose", "compare", "list"}) {
+    const std::string text = lab(std::string(command) + " --help").out;
+    EXPECT_EQ(text.find("\n\n\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\n\nUsage:"), std::string::npos) << text;
+  }
+  const std::string text = lab("sweep --help").out;
+  EXPECT_NE(text.find("--grain TEXT "), std::string::npos) << text;
+  EXPECT_NE(text.find("auto [1,4,16]"), std::string::npos) << text;
 }
 
 TEST_F(Cli, HelpFitsTheTerminal) {
@@ -107,11 +139,36 @@ TEST_F(Cli, HelpFitsTheTerminal) {
     std::size_t count = 0;
     for (std::string line; std::getline(lines, line); ++count) {
       line.erase(line.find_last_not_of("\r\n") + 1);
-      // A default that is one long word cannot be wrapped.
-      if (line.find("=PHASE3") != std::string::npos) continue;
       EXPECT_LE(line.size(), 80U) << line;
     }
     EXPECT_GT(count, 10U) << help.out;
+  }
+}
+
+TEST_F(Cli, ErrorsBreakBetweenWordsOnATerminalAndAreOneLineElsewhere) {
+  if (shell("command -v script").code != 0) GTEST_SKIP() << "no script(1) to make a terminal";
+  for (const char* arguments : {"report nothing.json", "sweep --kernel avx3"}) {
+    const std::string plain = shell(std::string("'") + RYZ_LAB_BINARY "' " + arguments).err;
+    const Outcome fitted = shell(std::string("script -qec \"stty cols 60; '" RYZ_LAB_BINARY "' ") +
+                                 arguments + "\" /dev/null");
+    std::istringstream lines(fitted.out);
+    std::string words;
+    for (std::string line; std::getline(lines, line);) {
+      line.erase(line.find_last_not_of("\r\n") + 1);
+      EXPECT_LE(line.size(), 60U) << line;
+      std::istringstream parts(line);
+      for (std::string part; parts >> part;) words += part + " ";
+    }
+    std::istringstream parts(plain);
+    std::string expected;
+    bool long_line = false;
+    for (std::string line; std::getline(parts, line);) {
+      long_line = long_line || line.size() > 60;
+      std::istringstream of(line);
+      for (std::string part; of >> part;) expected += part + " ";
+    }
+    EXPECT_TRUE(long_line) << plain;
+    EXPECT_EQ(words, expected);
   }
 }
 

@@ -261,12 +261,13 @@ void add_compare(CLI::App& app, Context& context) {
       "Exit 0: nothing got worse; 1: a gated cell regressed or is missing; 3: the reports cannot "
       "be\n"
       "compared (each differing key is named; --allow takes them one by one); 4: a cell turned\n"
-      "wrong; 5: a report cannot be read; 6: the gate cannot tell (too few rounds, or unclear).\n"
+      "wrong; 5: a report cannot be read; 6: the gate cannot tell (too few rounds, or unclear);\n"
+      "8: a report is incomplete.\n"
       "Examples:\n  ryz-lab compare base.json new.json\n"
       "  ryz-lab compare base.json new.json --threshold 3% --markdown pr.md\n"
       "  ryz-lab compare base.json new.json --allow cpu_model_name\n"
       "  ryz-lab compare base.json new.json --calibrate base2.json,base3.json\n"
-      "  ryz-lab compare --exec base/ryz-lab new/ryz-lab -- --model small --encoding two-bit");
+      "  ryz-lab compare --exec base/ryz-lab new/ryz-lab -- --model small");
   cmd->add_option("BASE", flags->base, "The report (or binary) to measure against")->required();
   cmd->add_option("NEW", flags->fresh, "The report (or binary) to judge")->required();
   // A positional of its own: CLI11 hands what follows -- to the application where a command has no

@@ -33,7 +33,7 @@ void add_diagnose(CLI::App& app, Context& context) {
       "Examples:\n"
       "  ryz-lab diagnose\n"
       "  ryz-lab diagnose --model model.gguf --fail-under 10\n"
-      "  ryz-lab diagnose --kernel 'avx512-*' --threads phys --phase decode --out r.json\n"
+      "  ryz-lab diagnose --kernel 'avx512-*' --threads phys --phase decode\n"
       "  ryz-lab diagnose --html report.html --fix-log PERFORMANCE_FIX_LOG.md\n"
       "  ryz-lab diagnose --rounds 10 --print-config > night.json\n"
       "  ryz-lab diagnose --config night.json");
@@ -41,7 +41,7 @@ void add_diagnose(CLI::App& app, Context& context) {
   flags->model = cmd->get_option("--model");
   add_report_outputs(*cmd, flags->outputs, true);
   cmd->add_option("--ladder", flags->ladder,
-                  "Model of the ladder, where --model is not given; none")
+                  "Model of the ladder where --model is not given, or none for no ladder")
       ->capture_default_str()
       ->group("What to measure");
   flags->gate =

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <sstream>
 
 #include "harness/cli/commands.h"
 #include "harness/cli/flags.h"
@@ -15,6 +16,7 @@
 #include "harness/plan/usage_error.h"
 #include "model/errors.h"
 #include "reports/json_text.h"
+#include "reports/render/format.h"
 #include "reports/report_json.h"
 
 namespace ryz {
@@ -66,10 +68,6 @@ std::vector<const Kernel*> choices(const Flags& flags, const Catalogue& catalogu
     std::erase_if(kernels, is_baseline);
   }
   return kernels.size() > 1 ? kernels : std::vector<const Kernel*>{};
-}
-
-std::string megabytes(std::size_t bytes) {
-  return fmt::format("{:.0f} MB", static_cast<double>(bytes) * 1e-6);
 }
 
 std::size_t positions_of(const Config& config, std::size_t prompt, std::size_t generate) {
@@ -156,7 +154,10 @@ void add_eval(CLI::App& app, Context& context) {
           calibrate(session.weights(), kernels, session.team(spec), tokens.size(),
                     read_machine(machine_topology()).hard.llc_bytes);
       const KernelChoice choice = choose(calibration, session.weights(), tokens.size());
-      fmt::print(stderr, "{}\n", choice.reason);
+      std::istringstream lines(choice.reason);
+      for (std::string line; std::getline(lines, line);) {
+        fmt::print(stderr, "{}", report::wrap(line, context.width, "", "  "));
+      }
       prompt_spec.requested = choice.prefill;
       spec.requested = flags->generate > 1 ? choice.decode : choice.prefill;
     }
@@ -179,7 +180,7 @@ void add_eval(CLI::App& app, Context& context) {
           bytes += session.packed(prompt_spec.requested)->bytes();
         }
       }
-      fmt::print(stderr, "packed weights {}{}\n", megabytes(bytes), also);
+      fmt::print(stderr, "packed weights {}{}\n", report::bytes_text(bytes), also);
     }
     if (!flags->logits.empty()) {
       report::write_file(flags->logits, report::logits_json(logits, generated));

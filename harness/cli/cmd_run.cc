@@ -149,7 +149,7 @@ void run_experiments(const Flags& flags, Context& context) {
     report.question = p.experiment.question;
     report::write_report(report, p.out);
     fmt::print(stderr, "wrote {} ({})\n", p.out, report.complete ? "complete" : "incomplete");
-    print_result(fmt::format("== {}: {}\n", p.experiment.name, p.experiment.question) +
+    print_result(fmt::format("== {}\n", p.experiment.name) +
                  render(report, flags.format, flags.all, context));
     if (worse(context.exit_code, report.exit_code) != context.exit_code) {
       context.exit_code = report.exit_code;
@@ -167,7 +167,7 @@ void add_run(CLI::App& app, Context& context) {
       "A file holds a name, a question and the flags of a sweep as keys. All files are read and\n"
       "checked before the first is measured.\n"
       "Examples:\n  ryz-lab run experiments/*.json\n"
-      "  ryz-lab run experiments/006-encoding-error.json --out-dir /tmp");
+      "  ryz-lab run experiments/007-encoding-error.json --out-dir /tmp");
   cmd->add_option("files", flags->files, "Experiment files")->required();
   cmd->add_option("--out-dir", flags->out_dir, "Where NNN-slug.json reports go")
       ->capture_default_str();

@@ -7,6 +7,7 @@
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
 #include "kernels/verify.h"
+#include "reports/render/format.h"
 
 namespace ryz {
 
@@ -32,6 +33,10 @@ void add_verify(CLI::App& app, Context& context) {
   cmd->add_option("--seed", flags->seed, "Of the random shapes")->capture_default_str();
   cmd->add_flag("--quick", flags->quick, "Fewer shapes");
   cmd->callback([flags, &context] {
+    const auto line = [&](const char* state, const std::string& name, const std::string& what) {
+      return report::wrap(what, context.width, fmt::format("{:<8} {:<25} ", state, name),
+                          std::string(35, ' '));
+    };
     std::size_t checked = 0;
     std::size_t skipped = 0;
     std::size_t failed = 0;
@@ -40,7 +45,7 @@ void add_verify(CLI::App& app, Context& context) {
       const std::string name = fmt::format("{}/{}", kernel->name, kernel->encoding->name);
       if (const std::string reason = why_not_runnable(*kernel); !reason.empty()) {
         ++skipped;
-        print_result(fmt::format("skipped  {:<28} {}", name, reason));
+        print_result(line("skipped", name, reason));
         continue;
       }
       VerifyOptions options;
@@ -49,12 +54,14 @@ void add_verify(CLI::App& app, Context& context) {
       const VerifyResult result = verify_kernel(*kernel, options);
       ++checked;
       if (result.ok) {
-        print_result(fmt::format("ok       {:<28} {} cases, {}", name, result.cases,
-                                 kernel->encoding->exact ? "equal to the naive product"
-                                                         : "known wrong: equal to its definition"));
+        print_result(
+            line("ok", name,
+                 fmt::format("{} cases, {}", result.cases,
+                             kernel->encoding->exact ? "equal to the naive product"
+                                                     : "known wrong: equal to its definition")));
       } else {
         ++failed;
-        print_result(fmt::format("WRONG    {:<28} {}", name, result.failure));
+        print_result(line("WRONG", name, result.failure));
       }
     }
     print_result(fmt::format("{} kernels checked, {} wrong, {} skipped", checked, failed, skipped));

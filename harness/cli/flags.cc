@@ -146,7 +146,7 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   axis("--grain", f.grain, "Iterations (row tiles) a chunk, e.g. 1,4,16 or 1-64*4; auto");
   axis("--scratch", f.scratch, "arenas (a thread's own), pool (behind a lock)");
   axis("--output", f.output, "aligned (lines of one thread), interleaved (shared lines)");
-  axis("--region", f.region, "One parallel region a token, or one a product");
+  axis("--region", f.region, "Parallel regions: token (one a token), product (one a product)");
   axis("--barrier", f.barrier, "Waiting at a barrier: yield, spin, park");
   axis("--pin", f.pin, "cores, none, compact, spread, smt, list:0,2-3");
   app.add_option("--topology", f.topology,

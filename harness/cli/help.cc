@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "reports/render/format.h"
 
@@ -16,8 +17,10 @@ class HelpFormatter : public CLI::Formatter {
   explicit HelpFormatter(unsigned width) : width_(std::clamp(width, 60U, kWidest)) {}
 
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
-    return entry(make_option_name(option, is_positional) + make_option_opts(option),
-                 make_option_desc(option));
+    std::string what = make_option_desc(option);
+    const std::string& preset = option->get_default_str();
+    if (option->get_items_expected_max() > 0 && !preset.empty()) what += " [" + preset + "]";
+    return entry(make_option_name(option, is_positional) + make_option_opts(option), what);
   }
 
   std::string make_option_opts(const CLI::Option* option) const override {
@@ -25,7 +28,6 @@ class HelpFormatter : public CLI::Formatter {
     if (option->get_items_expected_max() > 0) {
       const std::string type = option->get_type_name();
       text += " " + type.substr(0, type.find(':'));
-      if (!option->get_default_str().empty()) text += "=" + option->get_default_str();
     }
     if (option->get_required()) text += " (required)";
     if (!option->get_envname().empty()) text += " (or " + option->get_envname() + ")";
@@ -40,6 +42,19 @@ class HelpFormatter : public CLI::Formatter {
     return report::wrap(app->get_description(), width_, "", "");
   }
 
+  // CLI11 leaves none or two empty lines between parts; one reads best.
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    const std::string raw = CLI::Formatter::make_help(app, std::move(name), mode);
+    std::string text;
+    for (std::size_t at = 0; at < raw.size(); ++at) {
+      if (raw.compare(at, 7, "\nUsage:") == 0 && text.back() != '\n') text += '\n';
+      if (raw[at] == '\n' && text.ends_with("\n\n")) continue;
+      text += raw[at];
+    }
+    return text;
+  }
+
   // Sentences are wrapped as one paragraph; indented lines are examples, each a line.
   std::string make_footer(const CLI::App* app) const override {
     std::istringstream lines(app->get_footer());
@@ -51,13 +66,14 @@ class HelpFormatter : public CLI::Formatter {
     };
     for (std::string line; std::getline(lines, line);) {
       const bool example = line.rfind("  ", 0) == 0;
-      if (example || line == "Examples:") finish();
+      const bool title = line.rfind("Examples", 0) == 0 && line.back() == ':';
+      if (example || title) finish();
       if (example) {
         text += report::wrap(line, width_, "  ", "      ");
       } else {
         paragraph += (paragraph.empty() ? "" : " ") + line;
       }
-      if (line == "Examples:") finish();
+      if (title) finish();
     }
     finish();
     return paragraph.empty() && text == "\n" ? "" : text;
@@ -83,6 +99,25 @@ class HelpFormatter : public CLI::Formatter {
 
 std::shared_ptr<CLI::Formatter> help_formatter(unsigned width) {
   return std::make_shared<HelpFormatter>(width);
+}
+
+std::string fit_error(const std::string& text, std::size_t width) {
+  std::istringstream lines(text);
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    if (!result.empty()) result += '\n';
+    std::size_t indent = 0;
+    if (line.rfind("error", 0) == 0) indent = 2;
+    if (line.rfind("  help: ", 0) == 0) indent = 8;
+    while (indent > 0 && line.size() > width) {
+      const std::size_t at = line.rfind(' ', width);
+      if (at == std::string::npos || at <= indent) break;
+      result += line.substr(0, at) + "\n";
+      line = std::string(indent, ' ') + line.substr(at + 1);
+    }
+    result += line;
+  }
+  return result;
 }
 
 }  // namespace ryz

@@ -12,4 +12,8 @@ namespace ryz {
 // other) is left out of an option's first line.
 std::shared_ptr<CLI::Formatter> help_formatter(unsigned width);
 
+// An error for a terminal of `width` columns: its sentence and its help are broken between words.
+// What marks a place in a value stays as it is.
+std::string fit_error(const std::string& text, std::size_t width);
+
 }  // namespace ryz

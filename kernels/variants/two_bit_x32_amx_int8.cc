@@ -9,6 +9,10 @@
 namespace ryz {
 namespace {
 
+// Compilers disagree on these macros' names: a kernel that does not know what it needs would run
+// where it cannot.
+static_assert((kCompiledIsa.bits & (kIsaAmxTile | kIsaAmxInt8)) == (kIsaAmxTile | kIsaAmxInt8));
+
 constexpr std::size_t kTileTokens = 16;
 constexpr std::size_t kTileBytes = 1024;
 constexpr std::size_t kStepCols = 64;  // columns of a tile of activations

@@ -18,6 +18,17 @@ const Verdict* find_verdict(const Report& report, const std::string& name) {
   return nullptr;
 }
 
+// A verdict's clause as a sentence of its own. What begins with a flag or a name stays as it is.
+std::string sentence(std::string text) {
+  const std::size_t word = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
+  const bool plain = word == std::string::npos || text[word] == ' ' || text[word] == ',';
+  if (plain && !text.empty() && text[0] >= 'a' && text[0] <= 'z') {
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  }
+  if (!text.empty() && text.back() != '.') text += '.';
+  return text;
+}
+
 std::string state_of(const Verdict* verdict) { return verdict ? state_name(verdict->state) : ""; }
 
 std::string model_of(const Report& report, const Cell& cell) {
@@ -32,18 +43,28 @@ Answer which_kernel(const Report& report, const Cell* cell) {
     if (a.state.empty()) a.state = "unknown";
     return a;
   }
+  const Effective& e = cell->effective;
   std::vector<std::string> called;
-  for (const auto& [isa, calls] : cell->effective.isa_called) {
-    called.push_back(isa.empty() ? "plain x86-64" : isa);
+  for (const auto& [isa, calls] : e.isa_called) {
+    called.push_back(fmt::format("{} call{} of code compiled for {}", calls, calls == 1 ? "" : "s",
+                                 isa.empty() || isa == "baseline" ? "plain x86-64" : isa));
   }
-  a.answer = fmt::format(
-      "{} on encoding {} was requested with {} thread{} ({}); what was called is code compiled for "
-      "{}{}.",
-      cell->kernel, cell->encoding, cell->threads, cell->threads == 1 ? "" : "s", cell->id,
-      called.empty() ? "(not recorded)" : join(called, "; "),
-      called.empty()                        ? ""
-      : cell->effective.called_as_requested ? ", as requested"
-                                            : ": NOT what was requested");
+  const std::string what =
+      fmt::format("kernel {} on encoding {} with {} thread{}", cell->kernel, cell->encoding,
+                  cell->threads, cell->threads == 1 ? "" : "s");
+  if (called.empty()) {
+    a.answer = fmt::format("Requested was {}; which code was called was not recorded.", what);
+  } else if (e.called_as_requested) {
+    a.answer = fmt::format("The one requested: {}. Counted by the kernels themselves: {}.", what,
+                           join(called, "; "));
+  } else {
+    a.answer = fmt::format(
+        "NOT the one requested. Requested was {}, which is code for {}; "
+        "counted by the kernels themselves: {}.",
+        what, e.isa_requested.empty() ? "plain x86-64" : join(e.isa_requested, " "),
+        join(called, "; "));
+  }
+  a.answer += " Cell: " + cell->id + ".";
   return a;
 }
 
@@ -59,11 +80,18 @@ Answer is_it_right(const Report& report, const Cell* cell) {
     if (c.known_wrong) encodings.insert(c.encoding);
   }
   if (verdict != nullptr) {
-    a.answer = verdict->summary + ".";
+    a.answer = sentence(verdict->summary);
   } else if (cell != nullptr && cell->error.products_worst) {
     a.state = cell->status == Status::kWrong ? "blocked" : "clear";
     a.answer = fmt::format("The worst product of {} differs from the naive one by {}.", cell->id,
                            error_text(cell->error.products_worst));
+  } else if (!report.encoding_errors.empty()) {
+    std::set<std::string> measured;
+    for (const EncodingError& e : report.encoding_errors) measured.insert(e.encoding);
+    a.answer = fmt::format(
+        "How wrong it is was the question: the error of {} by the RMS of the "
+        "activations is measured here.",
+        fmt::join(measured, ", "));
   } else {
     a.state = "unknown";
     a.answer = "It was not compared with the naive product.";
@@ -75,16 +103,16 @@ Answer is_it_right(const Report& report, const Cell* cell) {
   }
   if (known > 0) {
     a.answer += fmt::format(
-        " {} cell{} of encodings that are kept although they are known to be wrong ({}) count{} "
-        "for "
-        "nothing.",
-        known, known == 1 ? "" : "s", fmt::join(encodings, ", "), known == 1 ? "s" : "");
+        " Beside it, {} cell{} of encodings that are known to be wrong and kept as examples ({}): "
+        "{} no speed.",
+        known, known == 1 ? "" : "s", fmt::join(encodings, ", "),
+        known == 1 ? "it has" : "they have");
   }
   return a;
 }
 
 Answer how_fast(const Report& report, const Cell* cell) {
-  Answer a{"How fast is it?", "Nothing was measured.", ""};
+  Answer a{"How fast is it?", "No speed was measured.", ""};
   if (cell != nullptr) {
     a.answer = fmt::format("{} tok/s {} on {} with {} thread{}.", throughput_text(*cell->tok_per_s),
                            cell->phase, model_of(report, *cell), cell->threads,
@@ -103,6 +131,32 @@ Answer how_fast(const Report& report, const Cell* cell) {
   return a;
 }
 
+constexpr double kPoorEfficiency = 0.7;  // worth a word beside the verdicts
+
+// How near the cell is to what this machine was measured to reach.
+std::string what_is_left(const Report& report, const Cell& cell) {
+  const Roofline& r = *cell.roofline;
+  std::string text = fmt::format("It reads {} GB/s of weights and tables", number_text(r.gb_per_s));
+  if (r.roof_ratio) {
+    text += fmt::format(", {} of the read bandwidth measured with as many threads",
+                        percent_text(*r.roof_ratio));
+  } else if (cell.weights_bytes <= report.machine.hard.llc_bytes) {
+    text += ", which fit the last-level cache";
+  }
+  if (r.gmac_ratio) {
+    text += fmt::format(", and does {} of the int8 multiply-adds that this machine reaches",
+                        percent_text(*r.gmac_ratio));
+  }
+  if (r.bound == "memory") {
+    text += ": memory is the limit that is left";
+  } else if (r.bound == "compute") {
+    text += ": arithmetic is the limit that is left";
+  } else if (r.bound == "overhead") {
+    text += ": neither is at its limit, so the rest is the code's own overhead";
+  }
+  return text + ".";
+}
+
 Answer what_holds_it_back(const Report& report, const Cell* cell) {
   Answer a{"What holds it back?", "", ""};
   std::vector<std::string> blocked;
@@ -110,32 +164,36 @@ Answer what_holds_it_back(const Report& report, const Cell* cell) {
   for (const Verdict& v : report.verdicts) {
     if (v.state == State::kBlocked) {
       blocked.push_back(fmt::format(
-          "{}: {} ({}{})", v.name, v.summary, v.code,
-          v.impact_ratio ? fmt::format(", {:.2f}x as fast without it", *v.impact_ratio) : ""));
+          "{}{}: {}", v.code,
+          v.impact_ratio ? fmt::format(" ({:.2f} times as fast without it)", *v.impact_ratio) : "",
+          sentence(v.summary)));
     } else if (v.state == State::kUnknown) {
       unknown.push_back(fmt::format("{} ({})", v.name, v.summary));
     }
   }
   if (!blocked.empty()) {
     a.state = "blocked";
-    a.answer = join(blocked, ". ") + ".";
+    a.answer = join(blocked, " ");
   } else if (report.verdicts.empty()) {
     a.state = "unknown";
     a.answer = fmt::format("`ryz-lab {}` gives no verdicts; `ryz-lab diagnose` does.",
                            report.command.empty() ? "sweep" : report.command);
   } else if (unknown.empty()) {
     a.state = "clear";
-    a.answer = "None of the three suspected blockers.";
+    a.answer = "None of the three suspected blockers (SIMD, encoding, threading).";
   } else {
     a.state = "unknown";
     a.answer = "Nothing that was measured.";
   }
   if (!unknown.empty()) a.answer += " Not known: " + join(unknown, ", ") + ".";
-  if (cell != nullptr && cell->roofline && cell->roofline->roof_ratio) {
+  if (cell != nullptr && cell->threads > 1 && cell->speedup && cell->efficiency &&
+      *cell->efficiency < kPoorEfficiency) {
     a.answer += fmt::format(
-        " It reads {} GB/s, {} of the read bandwidth measured with as many threads.",
-        number_text(cell->roofline->gb_per_s), percent_text(*cell->roofline->roof_ratio));
+        " {} threads are {:.2f} times as fast as one{}.", cell->threads, *cell->speedup,
+        blocked.empty() ? ", which none of the suspected scheduling faults explains" : "");
   }
+  if (blocked.empty() && cell != nullptr && cell->roofline)
+    a.answer += " " + what_is_left(report, *cell);
   return a;
 }
 
@@ -147,7 +205,7 @@ Answer what_next(const Report& report) {
   }
   for (const Verdict& v : report.verdicts) {
     if (v.state != State::kClear && !v.next_step.empty()) {
-      steps.push_back(fmt::format("{}: {}", v.name, v.next_step));
+      steps.push_back(v.next_step);
     }
   }
   for (const Cell& c : report.cells) {
@@ -169,7 +227,8 @@ Answer what_next(const Report& report) {
     return a;
   }
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    a.answer += fmt::format("{}{}) {}.", i ? " " : "", i + 1, steps[i]);
+    const std::string step = sentence(steps[i]);
+    a.answer += steps.size() == 1 ? step : fmt::format("{}{}) {}", i ? " " : "", i + 1, step);
   }
   return a;
 }

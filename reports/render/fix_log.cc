@@ -157,12 +157,7 @@ class FixLog {
                            markdown_text(v.code), markdown_text(v.summary));
       for (const Evidence& e : v.evidence) {
         text_ += "  - " + markdown_text(e.fact);
-        if (e.value) {
-          // Counts as they are, measurements in four digits.
-          text_ += *e.value == std::floor(*e.value) ? fmt::format(": {:.0f}", *e.value)
-                                                    : ": " + number_text(*e.value);
-          if (!e.unit.empty() && e.unit != "ratio") text_ += " " + markdown_text(e.unit);
-        }
+        if (e.value) text_ += ": " + markdown_text(evidence_value(e));
         text_ += "\n";
       }
     }

@@ -127,7 +127,8 @@ std::string percent_text(double ratio) {
 }
 
 std::string change_text(double ratio) {
-  return std::isfinite(ratio) ? fmt::format("{:+.1f}%", 100.0 * ratio) : "?";
+  if (!std::isfinite(ratio)) return "?";
+  return fmt::format("{:+.1f}%", std::abs(ratio) < 0.0005 ? 0.0 : 100.0 * ratio);
 }
 
 std::string error_text(const std::optional<double>& ratio) {
@@ -145,6 +146,18 @@ std::string interval_text(double median, double lo, double hi) {
 std::string throughput_text(const Throughput& value) {
   return number_text(value.median) + " " +
          (value.n < 2 ? "(n=1)" : interval_text(value.median, value.ci_lo, value.ci_hi));
+}
+
+std::string evidence_value(const Evidence& evidence) {
+  if (!evidence.value) return "";
+  const double value = *evidence.value;
+  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+  std::string text = whole ? fmt::format("{:.0f}", value) : number_text(value);
+  const std::string& unit = evidence.unit;
+  if (!unit.empty() && unit != "ratio" && unit != "count" && unit != "activation") {
+    text += " " + unit;
+  }
+  return text;
 }
 
 std::string schedule_label(const Cell& cell) {

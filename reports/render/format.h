@@ -36,6 +36,10 @@ std::string error_text(const std::optional<double>& ratio);  // 0, 1.2e-06, 133%
 std::string throughput_text(const Throughput& value);
 std::string interval_text(double median, double lo, double hi);
 
+// "7920 calls", "0.9554": counts as they are, measurements in four digits, and the unit where it
+// says more than the fact does. Empty where the fact has no value.
+std::string evidence_value(const Evidence& evidence);
+
 // How a cell's schedule is called in its id: "g4".
 std::string schedule_label(const Cell& cell);
 

@@ -7,25 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "reports/render/answers.h"
-#include "reports/render/compare_text.h"
 #include "reports/render/html.h"
+#include "reports/render/html_json.h"
 #include "reports/render/summary.h"
 
 namespace ryz::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// Five digits say all that was measured.
-Json number(double value, int digits = 5) {
-  if (!std::isfinite(value)) return nullptr;
-  if (value == std::floor(value) && std::abs(value) < 1e15) {
-    return static_cast<std::int64_t>(value);
-  }
-  return std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr);
-}
-
-Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+using Json = PageJson;
 
 // One copy of each value, whoever uses it.
 template <class T>
@@ -69,7 +58,7 @@ class PageData {
   std::string operator()(const CompareResult* comparison) {
     Json page;
     page["report"] = everything();
-    page["compare"] = comparison != nullptr ? compared(*comparison) : Json(nullptr);
+    page["compare"] = comparison != nullptr ? page_comparison(*comparison) : Json(nullptr);
     page["errors"] = std::move(errors_).list();
     for (Json& text : page["errors"]) text = Json::parse(text.get<std::string>());
     page["strings"] = std::move(strings_).list();
@@ -92,6 +81,7 @@ class PageData {
     const Report& r = report_;
     Json j;
     j["command"] = r.command;
+    j["question"] = r.question;
     j["complete"] = r.complete;
     j["created"] = r.created_utc;
     j["duration"] = number(r.duration_s);
@@ -118,6 +108,19 @@ class PageData {
     for (const Bandwidth& b : r.read_bandwidth) {
       j["bandwidth"].push_back({b.threads, number(b.gb_per_s)});
     }
+    j["multiply"] = Json::array();
+    for (const MultiplyRate& m : r.multiply_rate) {
+      j["multiply"].push_back({m.threads, number(m.gmac_per_s)});
+    }
+    j["encodingErrors"] = Json::array();
+    for (const EncodingError& e : r.encoding_errors) {
+      j["encodingErrors"].push_back({{"encoding", e.encoding},
+                                     {"kernel", e.kernel},
+                                     {"rms", number(e.rms)},
+                                     {"actual", number(e.actual_rms)},
+                                     {"error", number(e.error_ratio)},
+                                     {"expected", number(e.expected_ratio)}});
+    }
     j["models"] = Json::array();
     for (const Model& m : r.models) j["models"].push_back(model(m));
     j["catalogue"] = catalogue();
@@ -133,8 +136,7 @@ class PageData {
     for (const Verdict& v : list) {
       Json evidence = Json::array();
       for (const Evidence& e : v.evidence) {
-        evidence.push_back(
-            {{"fact", e.fact}, {"value", number(e.value)}, {"unit", e.unit}, {"cells", e.cells}});
+        evidence.push_back({{"fact", e.fact}, {"value", evidence_value(e)}, {"cells", e.cells}});
       }
       all.push_back({{"name", v.name},
                      {"state", state_name(v.state)},
@@ -251,9 +253,9 @@ class PageData {
     }
     Json roof = 0;
     if (c.roofline) {
-      roof = {c.roofline->bytes_per_token,    number(c.roofline->gb_per_s),
-              number(c.roofline->roof_ratio), number(c.roofline->gmac_per_s),
-              number(c.roofline->gmac_ratio), strings_(c.roofline->bound)};
+      const Roofline& r = *c.roofline;
+      roof = {r.bytes_per_token,    number(r.gb_per_s),   number(r.roof_ratio),
+              number(r.gmac_per_s), number(r.gmac_ratio), strings_(r.bound)};
     }
     // Rounds count from 0 in nearly every cell; a sample out of turn names its own.
     Json samples = Json::array();
@@ -298,7 +300,38 @@ class PageData {
             strings_(join(cpus, " ")),
             plain == c.id ? Json(0) : Json(c.id),
             strings_(with_marks(c.repro, c)),
-            std::move(samples)};
+            std::move(samples),
+            attribution(c),
+            counters(c)};
+  }
+
+  static Json attribution(const Cell& c) {
+    if (!c.attribution) return 0;
+    const Attribution& a = *c.attribution;
+    Json threads = Json::array();
+    for (const ThreadShare& t : a.threads) {
+      threads.push_back(
+          {number(t.busy_ratio, 3), number(t.dispatch_ratio, 3), number(t.wait_ratio, 3)});
+    }
+    return {std::move(threads),
+            number(a.imbalance_ratio, 3),
+            number(a.serial_ratio, 3),
+            number(a.chunks_per_token, 4),
+            number(a.barriers_per_token, 4),
+            number(a.overhead_ratio, 3)};
+  }
+
+  // Names, as one text that cells share, then values; 0 where none were counted.
+  Json counters(const Cell& c) {
+    if (c.counters.empty()) return 0;
+    std::vector<std::string> names;
+    Json row = Json::array({0});
+    for (const auto& [name, value] : c.counters) {
+      names.push_back(name);
+      row.push_back(number(value, 4));
+    }
+    row[0] = strings_(join(names, " "));
+    return row;
   }
 
   Json curves() {
@@ -310,11 +343,33 @@ class PageData {
       for (const CurvePoint& p : c.points) {
         const auto place = places.find(p.cell_id);
         const Json index = place == places.end() ? Json(-1) : Json(place->second);
-        points.push_back({p.threads, strings_(p.state), strings_(p.reason), index,
-                          number(p.tok_per_s), number(p.speedup), number(p.efficiency)});
+        Json point = {p.threads, strings_(p.state), strings_(p.reason)};
+        // Most points of a small machine have nothing more to say.
+        if (place != places.end() || p.tok_per_s) {
+          point.push_back(index);
+          point.push_back(number(p.tok_per_s));
+          point.push_back(number(p.speedup));
+          point.push_back(number(p.efficiency));
+          if (p.amdahl_speedup || p.usl_speedup) {
+            point.push_back(number(p.amdahl_speedup));
+            point.push_back(number(p.usl_speedup));
+          }
+        }
+        points.push_back(std::move(point));
+      }
+      Json projection = 0;
+      if (c.projection) {
+        const Projection& p = *c.projection;
+        projection = {{"one", number(p.one_thread_tok_per_s)},
+                      {"gbPerS", number(p.gb_per_s)},
+                      {"source", p.roof_source},
+                      {"checked", p.checked_threads},
+                      {"error", number(p.error_ratio)},
+                      {"reason", p.error_reason}};
       }
       all.push_back({strings_(c.phase), strings_(c.kernel), strings_(c.encoding),
-                     strings_(c.schedule), strings_(c.model), std::move(points)});
+                     strings_(c.schedule), strings_(c.model), std::move(points),
+                     std::move(projection)});
     }
     return all;
   }
@@ -334,6 +389,11 @@ class PageData {
       roofs.push_back(fmt::format("{} GB/s with {} thread{}", number_text(b.gb_per_s), b.threads,
                                   b.threads == 1 ? "" : "s"));
     }
+    std::vector<std::string> rates;
+    for (const MultiplyRate& m : r.multiply_rate) {
+      rates.push_back(fmt::format("{} 10^9/s with {} thread{}", number_text(m.gmac_per_s),
+                                  m.threads, m.threads == 1 ? "" : "s"));
+    }
     j["machine"] = {
         {"processor", h.cpu_model_name},
         {"family, model, stepping", fmt::format("{} {}, {}, {}, {}", h.cpu_vendor, h.arch,
@@ -349,6 +409,8 @@ class PageData {
         {"memory", bytes_text(s.memory_bytes) +
                        fmt::format(", {} NUMA node{}", h.numa_nodes, h.numa_nodes == 1 ? "" : "s")},
         {"virtual machine", h.hypervisor ? "yes" : "no"},
+        {"int8 multiply-adds", join(rates, ", ")},
+        {"perf counters", counter_states(r)},
         {"system", s.kernel},
         {"microcode", s.microcode},
         {"governor, turbo", s.governor + ", " + s.turbo},
@@ -377,45 +439,18 @@ class PageData {
     j["argv"] = join(r.tool.argv, " ");
   }
 
-  static Json side(const CompareSide& s) {
-    return {{"id", s.report_id},
-            {"created", s.created_utc},
-            {"git", s.git_sha},
-            {"machine", s.machine_key}};
-  }
-
-  static Json differences(const std::vector<Difference>& list) {
-    Json all = Json::array();
-    for (const Difference& d : list) {
-      all.push_back({{"key", d.key}, {"base", d.base}, {"fresh", d.fresh}, {"allowed", d.allowed}});
+  static std::string counter_states(const Report& r) {
+    std::vector<std::string> counted;
+    std::map<std::string, std::vector<std::string>> missing;  // by reason
+    for (const CounterState& c : r.counters) {
+      (c.available ? counted : missing[c.reason]).push_back(c.name);
     }
-    return all;
-  }
-
-  static Json compared(const CompareResult& c) {
-    Json rows = Json::array();
-    for (const CompareRow& r : c.rows) {
-      // Speeds of machines that cannot be compared are left out here as everywhere.
-      const bool shown = c.comparable();
-      rows.push_back({{"id", r.id},
-                      {"state", change_name(r.change)},
-                      {"rank", static_cast<int>(r.change)},
-                      {"reason", r.reason},
-                      {"detail", r.detail},
-                      {"gated", r.gated},
-                      {"baseStatus", r.base_status},
-                      {"freshStatus", r.fresh_status},
-                      {"baseSpeed", shown ? number(r.base_tok_per_s) : Json(nullptr)},
-                      {"freshSpeed", shown ? number(r.fresh_tok_per_s) : Json(nullptr)},
-                      {"change", shown ? number(r.change_ratio) : Json(nullptr)},
-                      {"lo", shown ? number(r.ci_lo) : Json(nullptr)},
-                      {"hi", shown ? number(r.ci_hi) : Json(nullptr)}});
+    std::string text = join(counted, ", ");
+    for (const auto& [reason, names] : missing) {
+      text += fmt::format("{}not counted: {} ({})", text.empty() ? "" : "; ", join(names, ", "),
+                          reason);
     }
-    return {{"base", side(c.base)},          {"fresh", side(c.fresh)},
-            {"hard", differences(c.hard)},   {"soft", differences(c.soft)},
-            {"warnings", c.warnings},        {"comparable", c.comparable()},
-            {"summary", compare_summary(c)}, {"verdict", c.verdict},
-            {"exitCode", c.exit_code},       {"rows", std::move(rows)}};
+    return text;
   }
 
   const Report& report_;

@@ -14,7 +14,19 @@ bool has_speed(const Cell& cell) { return cell.status == Status::kOk && cell.tok
 
 double speed(const Cell* cell) { return cell != nullptr ? cell->tok_per_s->median : 0.0; }
 
-// Cells of one kernel and encoding in one phase.
+// The switches of the schedule that are not at their repaired value: "scratch=pool pin=none".
+std::string switches_text(const Cell& cell) {
+  std::string text;
+  for (std::size_t at = cell.id.find('@'); at != std::string::npos;) {
+    const std::size_t end = std::min(cell.id.find('@', at + 1), cell.id.size());
+    const std::string part = cell.id.substr(at + 1, end - at - 1);
+    if (part.rfind("model=", 0) != 0) text += (text.empty() ? "" : " ") + part;
+    at = end < cell.id.size() ? end : std::string::npos;
+  }
+  return text;
+}
+
+// Cells of one kernel and encoding in one phase; of one schedule too where each has its row.
 struct Pair {
   std::string name;
   std::map<unsigned, const Cell*> best;  // by threads
@@ -27,15 +39,25 @@ struct Pair {
     }
     if (!has_speed(cell)) {
       other[cell.threads] = cell.status;
-    } else if (const Cell*& place = best[cell.threads]; speed(&cell) > speed(place)) {
+    } else if (const Cell*& place = best[cell.threads]; better(cell, place)) {
       place = &cell;
     }
+  }
+
+  // What a fault was put into stands for the pair only where nothing else does.
+  static bool better(const Cell& cell, const Cell* than) {
+    if (than == nullptr) return true;
+    return std::pair(switches_text(cell).empty(), speed(&cell)) >
+           std::pair(switches_text(*than).empty(), speed(than));
   }
 
   const Cell* at(unsigned threads) const {
     const auto found = best.find(threads);
     return found == best.end() ? nullptr : found->second;
   }
+
+  // The cell whose schedule is named: that of the most threads.
+  const Cell* last() const { return best.empty() ? nullptr : best.rbegin()->second; }
 
   double highest() const {
     double most = 0.0;
@@ -71,6 +93,9 @@ class PhaseTitles {
   std::string first_;
 };
 
+// A diagnosis shows each pair at its best; who sweeps an axis wants to see its values.
+bool a_row_for_each_schedule(const Report& report) { return report.command != "diagnose"; }
+
 // By phase and model, in the order of the cells. Pairs that were skipped throughout are in the
 // catalogue.
 std::vector<std::pair<std::string, std::vector<Pair>>> pairs_by_phase(const Report& report) {
@@ -86,7 +111,11 @@ std::vector<std::pair<std::string, std::vector<Pair>>> pairs_by_phase(const Repo
         std::find_if(phases.begin(), phases.end(), [&](const auto& p) { return p.first == title; });
     if (phase == phases.end()) phase = phases.insert(phases.end(), {title, {}});
     const std::string name = cell.kernel + "/" + cell.encoding;
-    const auto [place, fresh] = places.try_emplace({title, name}, phase->second.size());
+    const std::string row =
+        a_row_for_each_schedule(report)
+            ? fmt::format("{} {} {}", name, schedule_label(cell), switches_text(cell))
+            : name;
+    const auto [place, fresh] = places.try_emplace({title, row}, phase->second.size());
     if (fresh) phase->second.push_back({name, {}, {}, {}});
     phase->second[place->second].add(cell);
   }
@@ -109,7 +138,7 @@ std::vector<unsigned> pick_threads(const std::set<unsigned>& all, std::size_t ro
   return {picked.begin(), picked.end()};
 }
 
-TitledTable speed_table(const std::string& phase, std::vector<Pair> pairs, std::size_t width) {
+TitledTable speed_table(const std::string& title, std::vector<Pair> pairs, std::size_t width) {
   std::set<unsigned> all;
   std::size_t longest = 14;
   for (const Pair& pair : pairs) {
@@ -117,10 +146,15 @@ TitledTable speed_table(const std::string& phase, std::vector<Pair> pairs, std::
     for (const auto& [threads, cell] : pair.best) all.insert(threads);
     for (const auto& [threads, status] : pair.other) all.insert(threads);
   }
-  constexpr std::size_t kOthers = 26;  // indent, schedule, error and roof
+  const auto roof = [](const Pair& pair) {
+    const Cell* cell = pair.last();
+    return cell != nullptr && cell->roofline ? cell->roofline->roof_ratio : std::nullopt;
+  };
+  const bool roofs = std::any_of(pairs.begin(), pairs.end(), roof);
+  const std::size_t others = (roofs ? 25 : 19);  // indent, schedule, error and roof with gaps
   constexpr std::size_t kEach = 15;
   const std::size_t room =
-      width > longest + kOthers + kEach ? (width - longest - kOthers) / kEach : 1;
+      width > longest + others + kEach ? (width - longest - others) / kEach : 1;
   const std::vector<unsigned> threads = pick_threads(all, room);
   const unsigned most = threads.empty() ? 0 : threads.back();
 
@@ -128,21 +162,27 @@ TitledTable speed_table(const std::string& phase, std::vector<Pair> pairs, std::
     // Those without a speed there come after; what has none at all is last.
     return std::pair(speed(a.at(most)), a.highest()) > std::pair(speed(b.at(most)), b.highest());
   });
-  std::vector<Column> columns{left("kernel/encoding"), left("best")};
+  const auto switches = [](const Pair& pair) {
+    return pair.last() != nullptr ? switches_text(*pair.last()) : "";
+  };
+  // Columns that would be empty throughout are left out.
+  const bool switched =
+      std::any_of(pairs.begin(), pairs.end(), [&](const Pair& p) { return !switches(p).empty(); });
+  std::vector<Column> columns{left("kernel/encoding"), left("schedule")};
   for (const unsigned t : threads) columns.push_back(right(fmt::format("t={}", t)));
   columns.push_back(right("error"));
-  columns.push_back(right("roof"));
+  if (roofs) columns.push_back(right("roof"));
+  if (switched) columns.push_back(spilling("switches"));
   Table table(std::move(columns));
   for (const Pair& pair : pairs) {
-    const Cell* cell = pair.at(most);
-    std::vector<std::string> row{pair.name, cell != nullptr ? schedule_label(*cell) : ""};
+    std::vector<std::string> row{pair.name, pair.last() ? schedule_label(*pair.last()) : ""};
     for (const unsigned t : threads) row.push_back(pair.text_at(t));
     row.push_back(error_text(pair.error));
-    const bool roofed = cell != nullptr && cell->roofline && cell->roofline->roof_ratio;
-    row.push_back(roofed ? percent_text(*cell->roofline->roof_ratio) : "-");
+    if (roofs) row.push_back(roof(pair) ? percent_text(*roof(pair)) : "-");
+    if (switched) row.push_back(switches(pair));
     table.row(std::move(row), pair.best.empty() ? Style::kBad : Style::kPlain);
   }
-  return {phase + ": tok/s of the best schedule", std::move(table)};
+  return {title, std::move(table)};
 }
 
 // What a curve has to show: how many points were measured, then how high the last of them is.
@@ -203,7 +243,8 @@ Style style_of_status(Status status) {
 std::vector<TitledTable> speed_tables(const Report& report, std::size_t width) {
   std::vector<TitledTable> tables;
   for (auto& [phase, pairs] : pairs_by_phase(report)) {
-    tables.push_back(speed_table(phase, std::move(pairs), width));
+    const char* what = a_row_for_each_schedule(report) ? ": tok/s" : ": tok/s of the best schedule";
+    tables.push_back(speed_table(phase + what, std::move(pairs), width));
   }
   return tables;
 }
@@ -268,7 +309,7 @@ Table encoding_error_table(const Report& report) {
       const auto e = std::find_if(
           report.encoding_errors.begin(), report.encoding_errors.end(),
           [&](const EncodingError& x) { return x.encoding == name && x.rms == value; });
-      std::string text = e == report.encoding_errors.end() ? "-" : percent_text(e->error_ratio);
+      std::string text = e == report.encoding_errors.end() ? "-" : error_text(e->error_ratio);
       if (e != report.encoding_errors.end() && e->expected_ratio && *e->expected_ratio > 0.0) {
         text += " (" + percent_text(*e->expected_ratio) + ")";
       }
@@ -361,14 +402,18 @@ std::string plan_line(const Report& report) {
   std::map<Status, std::size_t> counts;
   for (const Cell& cell : report.cells) ++counts[cell.status];
   std::string line = fmt::format("{} cells", report.cells.size());
+  if (report.cells.empty() && !report.encoding_errors.empty()) {
+    line = fmt::format("{} errors of encodings", report.encoding_errors.size());
+  }
   const char* separator = " (";
   for (const auto& [status, count] : counts) {
     line += fmt::format("{}{} {}", separator, count, status_name(status));
     separator = ", ";
   }
   if (!counts.empty()) line += ")";
-  line += fmt::format(" x {} rounds, seed {}, pin {}, took {}", report.config.rounds,
-                      report.config.seed, report.config.pin, duration_text(report.duration_s));
+  if (!report.cells.empty()) line += fmt::format(" x {} rounds", report.config.rounds);
+  line += fmt::format(", seed {}, pin {}, took {}", report.config.seed, report.config.pin,
+                      duration_text(report.duration_s));
   if (!report.complete) line += "; INCOMPLETE";
   return line;
 }
@@ -392,8 +437,9 @@ std::string catalogue_line(const Report& report) {
   }
   if (!wrong.empty()) line += fmt::format("; known wrong: {}", fmt::join(wrong, ", "));
   if (as_found > 0) {
-    line += fmt::format("; tables per row and group as found would take {:.3g} GB",
-                        static_cast<double>(as_found) / 1e9);
+    line += fmt::format("; tables per row and group, as found, would take {:.3g} GB{}",
+                        static_cast<double>(as_found) / 1e9,
+                        report.models.empty() ? "" : " for " + report.models.front().source);
   }
   return line;
 }

@@ -22,13 +22,13 @@ std::string titled(const TitledTable& table, const TextOptions& options) {
   return heading(table.title, options) + table.table.text(options.width, "  ", options.color);
 }
 
-std::string evidence_text(const Evidence& evidence) {
+// Facts in a row that come from the same cells name them once, after the last.
+std::string evidence_text(const std::vector<Evidence>& list, std::size_t at) {
+  const Evidence& evidence = list[at];
   std::string text = evidence.fact;
-  if (evidence.value) {
-    text += fmt::format(": {:.4g}", *evidence.value);
-    if (!evidence.unit.empty() && evidence.unit != "ratio") text += " " + evidence.unit;
-  }
-  if (!evidence.cells.empty()) text += " (" + join(evidence.cells, ", ") + ")";
+  if (evidence.value) text += ": " + evidence_value(evidence);
+  const bool again = at + 1 < list.size() && list[at + 1].cells == evidence.cells;
+  if (!again && !evidence.cells.empty()) text += " (" + join(evidence.cells, ", ") + ")";
   return text;
 }
 
@@ -56,8 +56,8 @@ std::string render_verdicts(const std::vector<Verdict>& verdicts, const TextOpti
     result += "\n";
     if (!v.summary.empty()) result += wrap(v.summary, options.width, "    ", "    ");
     if (options.all) {
-      for (const Evidence& e : v.evidence) {
-        result += wrap(evidence_text(e), options.width, "    - ", "      ");
+      for (std::size_t i = 0; i < v.evidence.size(); ++i) {
+        result += wrap(evidence_text(v.evidence, i), options.width, "    - ", "      ");
       }
       if (!v.rule.empty()) result += wrap("rule: " + v.rule, options.width, "    ", "      ");
     }
@@ -92,7 +92,9 @@ std::string render_machine(const Machine& machine, const TextOptions& options) {
 }
 
 std::string render_text(const Report& report, const TextOptions& options) {
-  std::string result = labelled("machine", machine_line(report.machine), options);
+  std::string result;
+  if (!report.question.empty()) result += labelled("question", report.question, options);
+  result += labelled("machine", machine_line(report.machine), options);
   for (const Model& model : report.models) {
     result += labelled("model", model_line(model), options);
   }
@@ -105,7 +107,13 @@ std::string render_text(const Report& report, const TextOptions& options) {
     for (const Bandwidth& b : report.read_bandwidth) {
       roofs.push_back(fmt::format("{} at t={}", number_text(b.gb_per_s), b.threads));
     }
-    result += labelled("roof", "read GB/s " + join(roofs, ", "), options);
+    std::string line = "read GB/s " + join(roofs, ", ");
+    std::vector<std::string> rates;
+    for (const MultiplyRate& m : report.multiply_rate) {
+      rates.push_back(fmt::format("{} at t={}", number_text(m.gmac_per_s), m.threads));
+    }
+    if (!rates.empty()) line += "; int8 10^9 multiply-adds/s " + join(rates, ", ");
+    result += labelled("roof", line, options);
   }
   if (!report.multiply_rate.empty()) {
     std::vector<std::string> rates;

@@ -124,6 +124,7 @@ class Browser:
         deadline = time.monotonic() + 120
         while not self.loaded:
             self._message(deadline)
+        self.eval("window.ryz && ryz.ready")  # its charts are drawn
 
     def eval(self, expression):
         """The value of a JavaScript expression; promises are awaited."""

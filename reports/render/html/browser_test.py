@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -73,7 +72,7 @@ class HtmlReport(unittest.TestCase):
         report = document("sample")
         self.open("sample")
         charts = self.charts()
-        self.assertEqual(set(charts), {"ladder", "faults", "scaling", "roofline", "encodings", "samples"})
+        self.assertEqual(set(charts), {"ladder", "faults", "scaling", "roofline", "encodings", "errors", "samples"})
 
         ladder = charts["ladder"]["datasets"]
         stages = sorted({s["stage"] for s in report["ladder"]})
@@ -104,12 +103,25 @@ class HtmlReport(unittest.TestCase):
         expected = sorted((operations / c["roofline"]["bytes_per_token"],
                            operations * c["tok_per_s"]["median"] / 1e9)
                           for c in report["cells"] if c["roofline"] and c["tok_per_s"])
-        roofs = len(report["roofs"]["read_gb_per_s"])
-        points = sorted((p["x"], p["y"]) for d in charts["roofline"]["datasets"][:-roofs] for p in d["data"])
+        lines = [d for d in charts["roofline"]["datasets"] if " roof, " in d["label"]]
+        reads, rates = report["roofs"]["read_gb_per_s"], report["roofs"]["int8_gmac_per_s"]
+        self.assertEqual(len(lines), len(reads) + len(rates))
+        points = sorted((p["x"], p["y"]) for d in charts["roofline"]["datasets"][:-len(lines)] for p in d["data"])
         self.near([x for x, _ in points], [x for x, _ in expected])
         self.near([y for _, y in points], [y for _, y in expected])
-        for dataset, roof in zip(charts["roofline"]["datasets"][-roofs:], report["roofs"]["read_gb_per_s"]):
+        for dataset, roof in zip(lines, reads):
             self.near([p["y"] / p["x"] for p in dataset["data"]], [roof["gb_per_s"]] * 2)
+        for dataset, roof in zip(lines[len(reads):], rates):
+            self.near([p["y"] for p in dataset["data"]], [2 * roof["gmac_per_s"]] * 2)
+
+        errors = report["encoding_errors"]
+        at = {d["label"]: d["data"] for d in charts["errors"]["datasets"]}
+        for e in errors:
+            place = charts["errors"]["labels"].index(e["rms"])
+            shown = at[e["encoding"]][place]
+            self.near([shown], [100 * e["error_ratio"] or None])
+            if e["expected_ratio"]:
+                self.near([at[e["encoding"] + ", by its formula"][place]], [100 * e["expected_ratio"]])
 
         rates = sorted(100 * (1e9 * s["tokens"] / s["time_ns"] / c["tok_per_s"]["median"] - 1)
                        for c in report["cells"] if c["phase"] == "decode" and c["tok_per_s"]
@@ -200,12 +212,25 @@ class HtmlReport(unittest.TestCase):
 
     def test_a_large_report_shows_a_page_and_sorts_all_rows(self):
         report = document("large")
-        before = time.monotonic()
-        self.open("large")
-        opened = time.monotonic() - before
-        took = CHROMIUM.eval("""(() => { const t = performance.now(); ryz.tables.cells.sortBy(7);
-          document.body.offsetHeight; return performance.now() - t; })()""")
-        print(f"5000 cells: opened in {1e3 * opened:.0f} ms, sorted in {took:.0f} ms", file=sys.stderr)
+        # By the page's own clock: from the navigation to its first picture, to the last chart, and
+        # from the click to the frame after it. Several times, as machines are shared: the
+        # best one is the page's.
+        shown_after, opened, sorted_in = [], [], []
+        CHROMIUM.call("Page.addScriptToEvaluateOnNewDocument", {"source": """
+          addEventListener("load", () => ryz.ready.then(() => requestAnimationFrame(() => setTimeout(() => {
+            window.complete = performance.now(); }))))"""})
+        while len(opened) < 3 or (len(opened) < 10 and min(opened) >= 1000):
+            self.open("large")
+            opened.append(CHROMIUM.eval("""new Promise(function wait(done) {
+              window.complete ? done(complete) : setTimeout(() => wait(done), 5); })"""))
+            shown_after.append(CHROMIUM.eval("""performance.getEntriesByName("first-contentful-paint")[0].startTime"""))
+            sorted_in.append(CHROMIUM.eval("""new Promise(done => { const t = performance.now();
+              [...document.querySelectorAll("#table-cells th button")].find(b => b.textContent === "tok/s").click();
+              requestAnimationFrame(() => setTimeout(() => done(performance.now() - t))); })"""))
+        print("5000 cells, ms: first picture {}, all charts {}, sorted {}".format(
+            *([round(t) for t in times] for times in (shown_after, opened, sorted_in))), file=sys.stderr)
+        self.assertLess(min(opened), 1000)
+        self.assertLess(min(sorted_in), 1000)
         self.assertEqual(len(self.column("cells", "kernel")), 50)
         lowest = sorted(c["tok_per_s"]["median"] for c in report["cells"])[:50]
         for shown, measured in zip(self.column("cells", "tok/s"), lowest):
@@ -217,6 +242,8 @@ class HtmlReport(unittest.TestCase):
         report = document("sample")
         self.open("sample")
         text = CHROMIUM.eval("document.body.innerText")
+        self.assertIn(report["question"], text)
+        self.assertNotIn("[object ", text)
         for verdict in report["verdicts"].values():
             self.assertIn(verdict["summary"], text)
             self.assertIn(verdict["code"], text)
@@ -238,6 +265,12 @@ class HtmlReport(unittest.TestCase):
                     for chart in CHROMIUM.eval("Object.values(ryz.charts).map(c => [c.canvas.clientWidth, c.canvas.clientHeight])"):
                         self.assertTrue(200 < chart[0] <= width and chart[1] > 200, (name, chart))
                     self.assertEqual(CHROMIUM.complaints, [])
+
+    def test_tables_fit_a_wide_window(self):
+        self.open("sample", 1600)
+        cut = CHROMIUM.eval("""[...document.querySelectorAll(".scroll")].filter(s => s.scrollWidth > s.clientWidth + 1)
+          .map(s => s.getAttribute("aria-label"))""")
+        self.assertEqual(cut, [])
 
     def test_the_theme_follows_the_system_and_the_button(self):
         background = "getComputedStyle(document.body).backgroundColor"
@@ -295,6 +328,10 @@ class HtmlReport(unittest.TestCase):
         self.assertGreater(len(chart["labels"]), 2)
         self.near(chart["datasets"][0]["data"], [100 * change[i] for i in chart["labels"]])
         text = CHROMIUM.eval("document.getElementById('compare').innerText")
+        self.assertNotIn("[object ", text)
+        self.assertGreater(len(comparison["warnings"]), 0)
+        for warning in comparison["warnings"]:
+            self.assertIn(warning, text)
         for part in ("REGRESSED", "IMPROVED", "MISSING", "6.1.0-19-amd64", comparison["base"]["report_id"]):
             self.assertIn(part, text)
 

@@ -1,10 +1,16 @@
 // Charts: one helper around Chart.js, with intervals and the page's colours.
 const charts = {};
+let waiting = [];     // charts that were not drawn yet; null once all were
 const builders = [];  // charts are made again when colours change
 
 // Okabe and Ito's colours, which colour-blind people tell apart; both themes.
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#7a4fb5", "#5b6670"];
-const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// Kept until the theme changes: reading a style makes the browser lay the page out again.
+let styles = new Map();
+function css(name) {
+  if (!styles.has(name)) styles.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return styles.get(name);
+}
 const isDark = () => document.documentElement.dataset.theme === "dark" ||
   (document.documentElement.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
 function color(i, alpha) {
@@ -81,6 +87,7 @@ function makeChart(name, label, build, tall) {
     charts[name] = new Chart(canvas, config);
   }
   builders.push(draw);
-  // Drawn after the section is in the document, where it has a size.
-  return {node: box, draw};
+  // Drawn after the section is in the document, where it has a size; the first time after the page
+  // has been shown, one by one, so that it can be read and scrolled meanwhile.
+  return {node: box, draw: () => (waiting ? waiting.push(draw) : draw())};
 }

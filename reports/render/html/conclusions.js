@@ -25,7 +25,8 @@ function answers() {
   const node = section("summary", "In short", null,
     el("dl", {class: "answers"}, report.answers.map(a => [
       el("dt", {}, a.question),
-      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, a.answer.replace(/\+-/g, "\u00b1"))]).flat()));
+      el("dd", {}, a.state ? [stateTag(a.state), " "] : null, prose(a.answer.replace(/\+-/g, "\u00b1")))]).flat()));
+  if (report.question) node.querySelector("h2").after(el("p", {class: "how"}, "The question: " + report.question));
   if (!report.complete) node.append(el("p", {class: "note bad"}, "The run was cut short: cells may be missing, and no gate was judged on all of them."));
   for (const w of report.warnings) node.append(el("p", {class: "note"}, "Warning: " + w));
 }
@@ -33,11 +34,9 @@ function answers() {
 const cellList = list => el("div", {class: "cells"}, list.map((c, i) => [i ? ", " : "", idLink(c)]).flat());
 // A cell is named once, under the last of the facts in a row that come from it.
 function evidenceItem(e, at, all) {
-  const unit = e.unit && e.unit !== "ratio" ? " " + e.unit : "";
   const following = all[at + 1];
   const named = e.cells.length && !(following && following.cells.join() === e.cells.join());
-  const value = e.value === null ? null : Number.isInteger(e.value) ? String(e.value) : num(e.value);
-  return el("li", {}, e.fact, value === null ? null : [": ", el("strong", {}, value + unit)], named ? cellList(e.cells) : null);
+  return el("li", {}, e.fact, e.value === "" ? null : [": ", el("strong", {}, e.value)], named ? cellList(e.cells) : null);
 }
 const QUESTION = {simd: "SIMD: is the fast code really running?", encoding: "Encoding: are the numbers right?",
                   threading: "Threading: does the schedule cost speed?"};
@@ -46,8 +45,8 @@ function verdictCard(v) {
   return el("div", {class: "card " + kind},
     el("div", {class: "head"}, el("h3", {}, QUESTION[v.name] || v.name), stateTag(v.state)),
     el("p", {}, el("span", {class: "code"}, v.code), v.impact !== null && v.state === "blocked" ? ` \u00b7 ${num(v.impact)}\u00d7 as fast without it` : ""),
-    el("p", {}, v.summary),
-    v.next ? el("p", {class: "next"}, el("strong", {}, "Do next: "), v.next) : null,
+    el("p", {}, prose(v.summary)),
+    v.next ? el("p", {class: "next"}, el("strong", {}, "Do next: "), prose(v.next)) : null,
     v.evidence.length ? el("h4", {class: "soft", style: "margin:.5rem 0 0"}, "Evidence") : null,
     v.evidence.length ? el("ul", {class: "evidence"}, v.evidence.map(evidenceItem)) : null,
     v.rule ? el("details", {}, el("summary", {}, "The rule"), el("p", {class: "soft"}, v.rule)) : null);
@@ -72,6 +71,14 @@ function verdicts() {
 
 // ---- two reports -----------------------------------------------------------------------------
 const CHANGE = {INVALID: "bad", REGRESSED: "bad", MISSING: "bad", UNCLEAR: "doubt", IMPROVED: "good", ADDED: "plain", SAME: "plain"};
+// The codes of reports/README.md in words; those not here are words already.
+const WHY = {clear: "beyond the threshold, the noise and what equal code differs", confirmed: "measured again and confirmed",
+  ci_within: "inside the threshold", measured_in_neither: "measured in neither", wide_ci: "the interval is too wide to tell",
+  not_significant: "not significant over all gated cells", below_floor: "no more than equal code differs here",
+  machine_moved: "gone when compared with the fixed work beside it: the machine changed", disturbed: "too many rounds were disturbed",
+  underpowered: "too few rounds to tell", not_confirmed: "not seen again when repeated", no_samples: "has no samples", no_speed: "has no speed",
+  not_run: "not run now", new_here: "not in the base", wrong_in_both: "wrong in both", wrong_in_base: "wrong in the base",
+  new_and_wrong: "new, and wrong", nonfinite: "NaN or infinity", rel_err: "its error grew"};
 function differences(title, list, decides) {
   if (!list.length) return null;
   return el("div", {}, el("h3", {}, title), el("ul", {class: "evidence"}, list.map(d => el("li", {},
@@ -82,19 +89,22 @@ function comparisonSection() {
   const c = comparison;
   const kind = c.exitCode === 0 ? "good" : c.comparable ? "bad" : "doubt";
   const side = s => `${s.id} of ${s.created}, commit ${s.git.slice(0, 12) || "unknown"}, machine ${s.machine}`;
-  const changed = c.rows.filter(r => r.change !== null).sort((a, b) => Math.abs(b.change) - Math.abs(a.change)).slice(0, 30)
+  // What was concluded to have changed first, then what moved most.
+  const sure = r => r.gated && (r.state === "REGRESSED" || r.state === "IMPROVED");
+  const changed = c.rows.filter(r => r.change !== null).sort((a, b) => sure(b) - sure(a) || Math.abs(b.change) - Math.abs(a.change)).slice(0, 30)
     .sort((a, b) => a.change - b.change);
-  const chart = makeChart("compare", "Change of speed by cell, largest changes", () => changed.length === 0 ? null : ({
+  const chart = makeChart("compare", "Change of speed by cell: what is certain to have changed, then the largest changes", () => changed.length === 0 ? null : ({
     type: "bar",
     data: {labels: changed.map(r => r.id),
            datasets: [{label: "change of tok/s against the base, %", data: changed.map(r => 100 * r.change),
                        intervals: changed.map(r => r.lo === null || r.hi === null ? null : [100 * r.lo, 100 * r.hi]),
-                       backgroundColor: changed.map(r => CHANGE[r.state] === "bad" ? color(1, .8) : CHANGE[r.state] === "good" ? color(2, .8) : color(7, .6))}]},
+                       backgroundColor: changed.map(r => !sure(r) ? color(7, .6) : r.state === "REGRESSED" ? color(1, .8) : color(2, .8))}]},
     options: {indexAxis: "y", scales: {x: axis("change, % (right is faster)"), y: {...axis(""), ticks: {color: css("--soft"), autoSkip: false, font: {size: 10},
       callback(i) { const id = this.getLabelForValue(i); const most = innerWidth < 640 ? 22 : 60; return id.length > most ? "\u2026" + id.slice(-most) : id; }}}},
               plugins: {legend: {display: false}}}}), true);
   section("compare", "Against the base", c.summary,
     el("p", {}, tag(`${SIGN[kind]}${c.verdict}, exit ${c.exitCode}`, kind)),
+    el("p", {class: "soft"}, "Bars: green and orange for gated cells that are certain to have changed, grey for the rest."),
     facts([["base", side(c.base)], ["this report", side(c.fresh)]]),
     c.comparable ? null : el("p", {class: "note bad"}, "The reports are not comparable: a fact that decides speed differs. No speed of the one says anything about the other."),
     c.warnings.map(w => el("p", {class: "note"}, w)),
@@ -110,7 +120,7 @@ function comparisonSection() {
         {title: "new tok/s", num: true, value: r => r.freshSpeed, show: r => r.freshSpeed === null ? r.freshStatus : num(r.freshSpeed)},
         {title: "change", num: true, value: r => r.change, show: r => signed(r.change)},
         {title: "95 % interval", kind: "interval", value: r => r.lo, show: r => r.lo === null ? "-" : `${signed(r.lo)} to ${signed(r.hi)}`},
-        {title: "why", value: r => r.reason, show: r => r.reason + (r.gated ? "" : ", not gated") + (r.detail ? ": " + r.detail : ""), wide: true},
+        {title: "why", value: r => r.reason, show: r => (WHY[r.reason] || r.reason) + (r.gated ? "" : ", not gated") + (r.detail ? ": " + r.detail : ""), wide: true},
       ]}));
   chart.draw();
 }

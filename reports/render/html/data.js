@@ -26,7 +26,7 @@ function decodeCell(row) {
              product: S(error[5]), nonFinite: !!error[6], tolerance: error[7], reason: S(error[8])};
   c.speedup = next(); c.efficiency = next();
   const roof = next();
-  c.roof = roof ? {bytesPerToken: roof[0], gbPerS: roof[1], ratio: roof[2], gmacPerS: roof[3], gmacRatio: roof[4], bound: S(roof[5])} : null;
+  c.roof = roof ? {bytesPerToken: roof[0], gbPerS: roof[1], ratio: roof[2], gmac: roof[3], gmacRatio: roof[4], bound: S(roof[5])} : null;
   c.weightsBytes = next(); c.tableBytes = next();
   c.requested = S(next());
   c.called = next().map(pair => ({isa: S(pair[0]), calls: pair[1]}));
@@ -49,6 +49,10 @@ function decodeCell(row) {
     expected = sample.round + 1;
     c.samples.push(sample);
   }
+  const shares = next();
+  c.attribution = shares ? {threads: shares[0], imbalance: shares[1], serial: shares[2], chunks: shares[3], barriers: shares[4], overhead: shares[5]} : null;
+  const counted = next();
+  c.counters = counted ? S(counted[0]).split(" ").map((name, i) => [name, counted[i + 1]]) : [];
   c.pair = c.kernel + "/" + c.encoding;
   return c;
 }
@@ -57,9 +61,10 @@ const cells = report.cells.map(decodeCell);
 const cellById = new Map(cells.map(c => [c.id, c]));
 const curves = report.curves.map(r => ({
   phase: S(r[0]), kernel: S(r[1]), encoding: S(r[2]), schedule: S(r[3]), model: S(r[4]),
-  points: r[5].map(p => ({threads: p[0], state: S(p[1]), reason: S(p[2]),
-                          cell: p[3] < 0 ? null : cells[p[3]], speed: p[4], speedup: p[5],
-                          efficiency: p[6]})),
+  // A point without numbers ends after its reason.
+  points: r[5].map(([threads, state, reason, cell = -1, speed = null, speedup = null, efficiency = null, amdahl = null, usl = null]) => ({
+    threads, state: S(state), reason: S(reason), cell: cell < 0 ? null : cells[cell], speed, speedup, efficiency, amdahl, usl})),
+  projection: r[6] || null,
 }));
 
 // ---- as people read them ---------------------------------------------------------------------
@@ -131,11 +136,13 @@ function el(tag, attrs, ...children) {
     else if (key === "class") node.className = value;
     else node.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) node.append(child);
   }
   return node;
 }
+// `names` in a text are set as code.
+const prose = text => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
 const tag = (text, kind) => el("span", {class: "tag " + kind}, text);
 const KIND = {clear: "good", blocked: "bad", unknown: "doubt", pass: "good", fail: "bad", not_measured: "doubt",
               ok: "good", wrong: "bad", failed: "bad", skipped: "plain"};
@@ -163,10 +170,10 @@ function select(label, options, onchange, chosen) {
 }
 const sections = [];
 const SHORT = {summary: "Summary", compare: "Comparison", faults: "Faults", scaling: "Scaling", heat: "Grain", ladder: "Ladder",
-               samples: "Samples", cells: "Cells", encodings: "Encodings", machine: "Machine"};
+               samples: "Samples", errors: "Errors", cells: "Cells", encodings: "Encodings", machine: "Machine"};
 function section(id, title, how, ...content) {
   const node = el("section", {id, "aria-labelledby": id + "-h"}, el("h2", {id: id + "-h"}, title),
-                  how ? el("p", {class: "how"}, how) : null, content);
+                  how ? el("p", {class: "how"}, prose(how)) : null, content);
   sections.push({id, title, node});
   document.getElementById("main").append(node);
   return node;

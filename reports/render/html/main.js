@@ -1,4 +1,5 @@
 function setTheme(theme) {
+  styles = new Map();
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
   for (const draw of builders) draw();
@@ -18,6 +19,7 @@ scaling();
 heat();
 roofline();
 encodings();
+encodingErrors();
 samples();
 cellTable();
 catalogue();
@@ -37,7 +39,11 @@ const unfolded = [];
 addEventListener("beforeprint", () => {
   onScreen = document.documentElement.dataset.theme;
   setTheme("light");
-  for (const d of document.querySelectorAll("details:not([open])")) { d.open = true; unfolded.push(d); }
+  for (const d of document.querySelectorAll("details:not([open])")) {
+    if (d.fill) d.fill();
+    d.open = true;
+    unfolded.push(d);
+  }
   for (const t of Object.values(tables)) t.print(true);
 });
 addEventListener("afterprint", () => {
@@ -45,5 +51,17 @@ addEventListener("afterprint", () => {
   for (const d of unfolded.splice(0)) d.open = false;
   for (const t of Object.values(tables)) t.print(false);
 });
+const ready = new Promise(done => {
+  function drawSome() {
+    for (const began = performance.now(); waiting.length && performance.now() - began < 100;) waiting.shift()();
+    if (waiting.length) {
+      setTimeout(drawSome);
+    } else {
+      waiting = null;
+      done();
+    }
+  }
+  requestAnimationFrame(() => setTimeout(drawSome));
+});
 // For tests and for the console.
-window.ryz = {report, comparison, cells, curves, charts, tables};
+window.ryz = {ready, report, comparison, cells, curves, charts, tables};

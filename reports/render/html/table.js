@@ -1,11 +1,14 @@
 // Tables that sort by any column and show a page at a time, so that thousands of rows cost no more
 // than one page. What cannot be compared (not measured) stays last in both directions.
-const PAGE = 50;
+// A phone shows fewer, as each row is a block there.
+const PAGE = innerWidth < 640 ? 15 : 50;
 const tables = {};
 
 // columns: {title, value: row => number|string|null, show: row => node|string, num, id, wide, kind, hint}
+// Of an `optional` column nothing is shown where no row has a value.
+const missing = v => v === null || v === undefined || v === "";
 function makeTable(name, options) {
-  const columns = options.columns;
+  const columns = options.columns.filter(c => !c.optional || (options.all || options.rows).some(row => !missing(c.value(row))));
   let rows = options.rows;
   let order = options.sort || null;  // {column, down}
   let page = 0;
@@ -25,8 +28,8 @@ function makeTable(name, options) {
   function compareRows(a, b) {
     const x = columns[order.column].value(a);
     const y = columns[order.column].value(b);
-    const noX = x === null || x === undefined || x === "";
-    const noY = y === null || y === undefined || y === "";
+    const noX = missing(x);
+    const noY = missing(y);
     if (noX || noY) return noX - noY;
     const less = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", {numeric: true});
     return order.down ? -less : less;
@@ -49,7 +52,8 @@ function makeTable(name, options) {
       const tr = el("tr", {class: options.rowClass ? options.rowClass(row) : ""}, columns.map((c, i) => {
         const value = c.show ? c.show(row) : c.value(row);
         // One node a cell: on a phone it stands beside its title.
-        return el("td", {class: kinds[i], "data-title": c.title}, value === null || value === undefined || value === "" ? "-" : value);
+        const empty = missing(value) || value === "-";
+        return el("td", {class: kinds[i] + (empty ? " empty" : ""), "data-title": c.title}, empty ? "-" : value);
       }));
       return tr;
     }));
