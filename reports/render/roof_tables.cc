@@ -60,7 +60,7 @@ Table prediction_table(const Report& report) {
                signed_percent(p.error_ratio),
                fmt::format("[{}, {}]", signed_percent(p.error_lo), signed_percent(p.error_hi)),
                p.gb_per_s ? number_text(*p.gb_per_s) : "-",
-               fmt::format("{} {}", within ? "yes" : "NO", percent_text(p.limit_ratio))},
+               fmt::format("{} {:g}%", within ? "yes" : "NO", 100.0 * p.limit_ratio)},
               within ? Style::kPlain : Style::kBad);
   }
   return table;
