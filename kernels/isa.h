@@ -39,57 +39,61 @@ namespace {
 
 // The instruction sets the including file was compiled with: what its compiler may emit, and so
 // exactly what the CPU must have. In an anonymous namespace because the value differs per file.
-[[maybe_unused]] constexpr ryz::IsaSet kCompiledIsa {
+[[maybe_unused]] constexpr ryz::IsaSet kCompiledIsa{
 #ifdef __AVX__
-  ryz::kIsaAvx |
+    ryz::kIsaAvx |
 #endif
 #ifdef __AVX2__
-      ryz::kIsaAvx2 |
+    ryz::kIsaAvx2 |
 #endif
 #ifdef __FMA__
-      ryz::kIsaFma |
+    ryz::kIsaFma |
 #endif
 #ifdef __F16C__
-      ryz::kIsaF16c |
+    ryz::kIsaF16c |
 #endif
 #ifdef __BMI__
-      ryz::kIsaBmi |
+    ryz::kIsaBmi |
 #endif
 #ifdef __BMI2__
-      ryz::kIsaBmi2 |
+    ryz::kIsaBmi2 |
 #endif
 #ifdef __AVX512F__
-      ryz::kIsaAvx512f |
+    ryz::kIsaAvx512f |
 #endif
 #ifdef __AVX512BW__
-      ryz::kIsaAvx512bw |
+    ryz::kIsaAvx512bw |
 #endif
 #ifdef __AVX512DQ__
-      ryz::kIsaAvx512dq |
+    ryz::kIsaAvx512dq |
 #endif
 #ifdef __AVX512VL__
-      ryz::kIsaAvx512vl |
+    ryz::kIsaAvx512vl |
 #endif
 #ifdef __AVX512CD__
-      ryz::kIsaAvx512cd |
+    ryz::kIsaAvx512cd |
 #endif
 #ifdef __AVX512VBMI__
-      ryz::kIsaAvx512vbmi |
+    ryz::kIsaAvx512vbmi |
 #endif
 #ifdef __AVX512VNNI__
-      ryz::kIsaAvx512vnni |
+    ryz::kIsaAvx512vnni |
 #endif
 #ifdef __GFNI__
-      ryz::kIsaGfni |
+    ryz::kIsaGfni |
 #endif
-// clang below 16 spells them without the second underscore.
-#if defined(__AMX_TILE__) || defined(__AMXTILE__)
-      ryz::kIsaAmxTile |
+#ifdef __AMX_TILE__
+    ryz::kIsaAmxTile |
 #endif
-#if defined(__AMX_INT8__) || defined(__AMXINT8__)
-      ryz::kIsaAmxInt8 |
+#ifdef __AMXTILE__  // as clang below 16 spells it
+    ryz::kIsaAmxTile |
 #endif
-      0u
-};
+#ifdef __AMX_INT8__
+    ryz::kIsaAmxInt8 |
+#endif
+#ifdef __AMXINT8__
+    ryz::kIsaAmxInt8 |
+#endif
+    0u};
 
 }  // namespace
