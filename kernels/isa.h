@@ -82,11 +82,16 @@ namespace {
 #ifdef __GFNI__
     ryz::kIsaGfni |
 #endif
-// clang below 16 spells them without the second underscore.
-#if defined(__AMX_TILE__) || defined(__AMXTILE__)
+#ifdef __AMX_TILE__
     ryz::kIsaAmxTile |
 #endif
-#if defined(__AMX_INT8__) || defined(__AMXINT8__)
+#ifdef __AMXTILE__  // as clang below 16 spells it
+    ryz::kIsaAmxTile |
+#endif
+#ifdef __AMX_INT8__
+    ryz::kIsaAmxInt8 |
+#endif
+#ifdef __AMXINT8__
     ryz::kIsaAmxInt8 |
 #endif
     0u};
