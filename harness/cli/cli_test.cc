@@ -176,5 +176,13 @@ TEST_F(Cli, RunRefusesAllBeforeItMeasuresAny) {
   EXPECT_EQ(lab("run good.json --out-dir . --allow-debug").code, 2);
 }
 
+TEST_F(Cli, WhatFollowsTheDashesGoesToGoogleBenchmark) {
+  const std::string bench = "bench --encoding quint --kernel scalar --shapes 3x64 --allow-debug ";
+  const Outcome o = lab(bench + "-- --benchmark_format=json --benchmark_min_time=0.001");
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("\"benchmarks\""), std::string::npos) << o.out;
+  expect_one_error(lab(bench + "-- --frobnicate"), 2, "--frobnicate");
+}
+
 }  // namespace
 }  // namespace ryz

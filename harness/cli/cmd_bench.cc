@@ -41,6 +41,7 @@ void add_bench(CLI::App& app, Context& context) {
   struct Flags {
     std::string kernel = "all", encoding = "all", shapes = kShapes;
     bool allow_debug = false;
+    std::vector<std::string> benchmark;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* cmd =
@@ -56,14 +57,14 @@ void add_bench(CLI::App& app, Context& context) {
   cmd->add_option("--shapes", flags->shapes, "ROWSxCOLS[xTOKENS],...")->capture_default_str();
   cmd->add_flag("--allow-debug", flags->allow_debug,
                 "Time an unoptimised or sanitized build all the same");
-  cmd->allow_extras();
-  cmd->callback([flags, cmd, &context] {
+  // A positional, as compare's: CLI11 hands what follows -- to the application otherwise.
+  cmd->add_option("FLAGS", flags->benchmark, "After --: flags of Google Benchmark");
+  cmd->callback([flags, &context] {
     if (const std::string reason = why_not_timeable(); !reason.empty() && !flags->allow_debug) {
       throw EnvironmentError("this binary was " + reason +
                              ": its timings mean nothing; --allow-debug runs it all the same");
     }
-    std::vector<std::string> arguments = cmd->remaining();
-    std::erase(arguments, "--");
+    std::vector<std::string> arguments = flags->benchmark;
     for (const std::string& a : arguments) {
       if (a.rfind("--benchmark_", 0) != 0 && a.rfind("--v=", 0) != 0) {
         throw CLI::ExtrasError({a});
