@@ -24,11 +24,10 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   tally_call(kCompiledIsa);
   const std::size_t groups = groups_of(weights.cols);
   for (std::size_t r = rows.begin; r < rows.end; ++r) {
-    const std::uint8_t* const bytes = weights.data + r / kQuadX256Rows * weights.tile_bytes +
-                                      quad_x256_place(r % kQuadX256Rows);
+    const std::uint8_t* const bytes =
+        weights.data + r / kQuadX256Rows * weights.tile_bytes + quad_x256_place(r % kQuadX256Rows);
     for (std::size_t t = 0; t < activations.tokens; ++t) {
-      const auto* entries =
-          static_cast<const std::int16_t*>(table) + t * groups * kQuadTableStride;
+      const auto* entries = static_cast<const std::int16_t*>(table) + t * groups * kQuadTableStride;
       std::int32_t sum = 0;
       for (std::size_t g = 0; g < groups; ++g) {
         sum += entries[g * kQuadTableStride + bytes[g * kQuadX256GroupBytes]];
