@@ -12,7 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kWindowBytes = ReferenceWork::kWindowBytes;
 constexpr std::size_t kFactors = 65536;  // of 16 bits, twice: 256 KiB, of the second cache
 constexpr std::size_t kPasses = 400;
 
