@@ -144,7 +144,8 @@ TEST_F(CliCompare, ExecRunsBothBinariesWithTheFlagsBehindTheDashes) {
   EXPECT_EQ(o.code, 0) << o.out << o.err;
   EXPECT_NE(slurp(dir_ / "c.json").find("decode/scalar/quint/g1/t1"), std::string::npos);
   expect_one_error(lab("compare base.json base.json -- --model tiny"), 2, "--model");
-  const Outcome refused = lab("compare --pairs 2 --exec " + binary + binary + "-- --grain 0 --allow-debug");
+  const Outcome refused =
+      lab("compare --pairs 2 --exec " + binary + binary + "-- --grain 0 --allow-debug");
   EXPECT_EQ(refused.code, 5);
   EXPECT_NE(refused.err.find("--grain"), std::string::npos) << refused.err;
 }
