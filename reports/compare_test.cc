@@ -361,6 +361,9 @@ TEST(Compare, AnotherClockIsNotComparable) {
   EXPECT_EQ(r.exit_code, 3);
   ASSERT_EQ(r.hard.size(), 1u);
   EXPECT_EQ(r.hard[0].key, "calibration");
+  CompareOptions together;  // runs that took turns saw the same machine
+  together.paired = true;
+  EXPECT_TRUE(doctored(slower_clock, together).comparable());
 }
 
 TEST(Compare, ALossThatTheMachinesMoveMayAccountForIsNotOne) {
