@@ -199,6 +199,7 @@ SpeedTest test_speed(const Cell& base_cell, const Cell& fresh_cell,
   }
   if (base.size() < 2 || fresh.size() < 2) return test;
   test.usable = true;
+  test.paired = options.paired;
   test.identical = base_cell.samples == fresh_cell.samples && !test.summary_differs;
   test.disturbed_base = disturbed_in(base);
   test.disturbed_fresh = disturbed_in(fresh);
@@ -269,6 +270,8 @@ Judgement judge_speed(const SpeedTest& test, double q, double threshold, double 
   if (q >= alpha) return unclear("not_significant");
   if (test.shift.lo <= 0.0 && 0.0 <= test.shift.hi) return unclear("wide_ci");
   if (std::abs(estimate) <= test.floor) return unclear("below_floor");
+  const double nearest = estimate < 0.0 ? j.ci_hi : j.ci_lo;
+  if (!test.paired && std::abs(nearest) < threshold - kRounding) return unclear("wide_ci");
   // The machine itself moved where only one of the two views sees a change.
   if (test.other_estimate &&
       *test.other_estimate / estimate < 0.5 * threshold / std::abs(j.change_ratio)) {

@@ -51,6 +51,7 @@ struct SpeedTest {
   bool summary_differs = false;  // a median that does not follow from its samples: it is believed
   bool identical = false;        // the very same samples on both sides: one measurement, not two
   bool usable = false;           // two rounds a side at least
+  bool paired = false;           // as SpeedTestOptions
 };
 SpeedTest test_speed(const Cell& base, const Cell& fresh, const SpeedTestOptions& options);
 
@@ -65,7 +66,9 @@ struct Judgement {
 };
 
 // A change is one (REGRESSED, IMPROVED) when all hold: it reaches the threshold; its adjusted p
-// `q` is below alpha; it exceeds the cell's own floor; its 95 % interval excludes zero; time and
+// `q` is below alpha; it exceeds the cell's own floor; its 95 % interval excludes zero and, between
+// reports taken apart, lies beyond the threshold (what sets two processes apart on equal code, such
+// as where their pages lie, no round of either shows); time and
 // the machine-relative view agree; the rounds were not mostly disturbed. SAME needs the interval
 // inside the threshold. Anything else is UNCLEAR, with the reason.
 Judgement judge_speed(const SpeedTest& test, double q, double threshold, double alpha);

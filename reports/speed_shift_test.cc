@@ -185,7 +185,11 @@ TEST(SpeedShift, ExactlyTheThresholdIsAChange) {
   Cell fresh = base;
   for (Sample& s : fresh.samples) s.time_ns = s.time_ns * 100 / 95;
   fresh.tok_per_s = throughput(fresh.samples, 42);
-  EXPECT_EQ(judged(base, fresh).change, Change::kRegressed);
+  const SpeedTest pairs = test_speed(base, fresh, {true, 8, std::nullopt});
+  EXPECT_EQ(judge_speed(pairs, pairs.shift.p, 0.05, kAlpha).change, Change::kRegressed);
+  // Reports taken apart: its interval reaches within the threshold.
+  EXPECT_EQ(judged(base, fresh).change, Change::kUnclear);
+  EXPECT_EQ(judged(base, fresh).reason, "wide_ci");
 }
 
 TEST(SpeedShift, WithoutSamplesNothingIsClaimed) {
