@@ -138,7 +138,7 @@ void add_calibration(const Report& base, const Report& fresh, bool allowed,
   const auto a = calibration_ns(base);
   const auto b = calibration_ns(fresh);
   if (!a || !b || *a <= 0.0 || *b <= 0.0) return;
-  // A neighbour on the same core moves it by a sixth and back within minutes; so much is part of
+  // A neighbour on the same core moves it by a tenth and back within minutes; so much is part of
   // each cell's floor (machine_shift.h). Beyond this the clock or the core is another.
   constexpr double kMost = 1.25;
   if (*b / *a <= kMost && *a / *b <= kMost) return;

@@ -12,7 +12,7 @@
 namespace ryz {
 
 struct ReferenceTimes {
-  std::uint64_t compute_ns = 0;  // multiply-adds over the second cache; the slowest thread's
+  std::uint64_t compute_ns = 0;  // integer multiply-adds in registers; the slowest thread's
   std::uint64_t memory_ns = 0;   // a read of memory last touched many reads ago
 };
 

@@ -33,9 +33,9 @@ struct RunOptions {
   double few_samples_below_tok_per_s = 3.0;
   double slow_prompt_s = 0.075;
   double slow_gate_prompt_s = 0.4;
-  double long_check_s = 0.15;  // a cell's own check is of the whole prompt where it is shorter
-  bool time_wrong = false;     // the ladder shows what a wrong stage ran at
-  unsigned slow_rounds = 1;    // samples of a cell below that speed
+  double long_check_s = 0.5;  // a cell's own check is of the whole prompt where it is shorter
+  bool time_wrong = false;    // the ladder shows what a wrong stage ran at
+  unsigned slow_rounds = 1;   // samples of a cell below that speed
   // Kernels that are only there to be compared with: their products and the cell's first token
   // are checked, not the whole prompt.
   std::vector<const Kernel*> probes;
