@@ -169,7 +169,7 @@ struct Errors {
   std::optional<std::uint64_t> mismatches;  // product elements that differ at all
   bool non_finite = false;
   double tolerance = 0.0;
-  std::string digest;  // of the logits' bytes
+  std::string digest;  // of the logits' bytes; empty where the prompt was cut short
   std::string reason;  // why numbers above are empty
   bool operator==(const Errors&) const = default;
 };

@@ -343,7 +343,13 @@ class Lab {
     ladder.candidates = candidates(session);
     if (session.weights().config.ternary_weights() / 4 + session.weights().head_bytes() >
         report_.machine.hard.llc_bytes) {
-      ladder.bandwidth = report_.read_bandwidth;
+      ladder.read_bandwidth = [this] {
+        for (report::Bandwidth& b : report_.read_bandwidth) {
+          // A roof is the most that was seen: another tenant's traffic must not lower it.
+          b.gb_per_s = std::max(b.gb_per_s, read_bandwidth_gb_per_s(b.threads, cpus_));
+        }
+        return report_.read_bandwidth;
+      };
     }
     LadderResult result = run_ladder(session, checks, catalogue_, ladder, progress_);
     for (Cell& cell : result.cells) {

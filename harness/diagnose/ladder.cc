@@ -19,6 +19,8 @@ using report::Status;
 // What the engine's documents promised for each stage; the naive product was promised nothing.
 constexpr std::uint64_t kSeed = 42;  // of the bootstrap
 
+constexpr double kSlowStage = 10.0;  // tok/s
+
 constexpr std::array<double, 5> kPromised{0.42, 2.5, 5.0, 10.0, 55.5};
 
 class Results {
@@ -63,6 +65,13 @@ CellSpec repaired(CellSpec spec) {
 
 bool is_repaired(const CellSpec& spec) { return cell_id(repaired(spec)) == cell_id(spec); }
 
+bool is_as_found(CellSpec spec) {
+  const std::string id = cell_id(spec);
+  spec.schedule = as_found_schedule();
+  spec.pin = {PinPolicy::kNone, {}, {}};
+  return cell_id(spec) == id;
+}
+
 CellSpec with_threads(CellSpec spec, unsigned threads) {
   spec.threads = threads;
   return spec;
@@ -79,8 +88,10 @@ class Ladder {
         progress_(progress) {
     options_.run.time_wrong = true;
     options_.run.one_grain_when_slow = false;
-    // A pair of rounds is the least that shows its own spread.
+    // A pair of rounds is the least that shows its own spread; what is slower than anyone wants is
+    // shown by that.
     options_.run.slow_rounds = std::min(2U, options_.run.rounds);
+    options_.run.few_samples_below_tok_per_s = kSlowStage;
     for (const Kernel* kernel : catalogue.kernels) {
       if (kernel->needs == IsaSet{}) options_.run.probes.push_back(kernel);
     }
@@ -104,6 +115,7 @@ class Ladder {
     run_group(stages, {1, 2}, "ladder: as found");
     run_group(stages, {3, 4}, "ladder: encoding repaired");
     run_best();
+    if (options_.read_bandwidth) bandwidth_ = options_.read_bandwidth();
     if (best_)
       stages.push_back({5, "best: " + best_->kernel_name() + " " + best_->encoding_name(), *best_});
 
@@ -189,7 +201,10 @@ class Ladder {
         add(*probe);
         add(with_threads(repaired(stage.spec), 1));
       }
-      if (n != 0 && options_.threads > 1) add(with_threads(repaired(stage.spec), options_.threads));
+      if (n == 0 || options_.threads < 2) continue;
+      const CellSpec all = with_threads(stage.spec, options_.threads);
+      add(repaired(all));
+      for (const SchedulingFault& fault : scheduling_faults()) add(without(fault, all));
     }
     if (specs.empty()) return;
     RunResult run = run_cells(session_, checks_, specs, options_.run, progress_, title);
@@ -197,12 +212,17 @@ class Ladder {
     results_.add(std::move(run));
   }
 
-  // Where the threads' time goes, of the cells with all threads; not of those so slow that a few
-  // tokens more would take as long as all their samples.
+  static CellSpec without(const SchedulingFault& fault, CellSpec spec) {
+    fault.repair(spec);
+    return spec;
+  }
+
+  // Where the threads' time goes, of the cells with all threads; of slow ones the stages alone.
   void trace(RunResult& run) {
     if (!run.complete || options_.threads < 2) return;
     for (CellResult& r : run.cells) {
-      if (r.spec.threads != options_.threads || !r.speed || r.cell.few_samples) continue;
+      if (r.spec.threads != options_.threads || !r.speed) continue;
+      if (r.cell.few_samples && !is_repaired(r.spec) && !is_as_found(r.spec)) continue;
       if (options_.run.stop && options_.run.stop()) return;
       const CellSpec executed = options_.run.execute ? options_.run.execute(r.spec) : r.spec;
       r.cell.attribution = trace_attribution(session_, executed, options_.run.prefill_tokens);
@@ -315,7 +335,7 @@ class Ladder {
     if (subject.speed) {
       const double bytes =
           static_cast<double>(subject.cell.weights_bytes + session_.weights().head_bytes());
-      for (const report::Bandwidth& b : options_.bandwidth) {
+      for (const report::Bandwidth& b : bandwidth_) {
         if (b.threads == spec.threads) {
           e.roof_ratio = bytes * subject.speed->median * 1e-9 / b.gb_per_s;
         }
@@ -333,32 +353,20 @@ class Ladder {
     const bool blocked = e.repaired_over_subject &&
                          e.repaired_over_subject->ratio.ratio >= kThreadingGainLimit &&
                          e.repaired_over_subject->ratio.lo > 1.0;
-    if (blocked) e.faults = attribute(spec);
+    if (blocked) e.faults = attribute(subject);
     return e;
   }
 
-  // Takes each of the subject's faults out alone, all in the same rounds.
-  std::vector<FaultEvidence> attribute(const CellSpec& spec) {
-    std::vector<CellSpec> specs{spec};
-    std::vector<std::pair<const SchedulingFault*, CellSpec>> repairs;
-    for (const SchedulingFault& fault : scheduling_faults()) {
-      CellSpec without = spec;
-      fault.repair(without);
-      if (cell_id(without) == cell_id(spec)) continue;
-      repairs.emplace_back(&fault, without);
-      specs.push_back(without);
-    }
-    const RunResult run =
-        run_cells(session_, checks_, specs, options_.run, progress_, "which fault");
+  // What each of the subject's faults costs: it taken out alone, in the same rounds.
+  std::vector<FaultEvidence> attribute(const CellResult& subject) const {
     std::vector<FaultEvidence> evidence;
-    for (std::size_t i = 0; i < repairs.size(); ++i) {
-      if (auto gain = ratio(&run.cells[i + 1], &run.cells[0])) {
-        evidence.push_back({repairs[i].first->code, repairs[i].first->what, std::move(*gain)});
+    for (const SchedulingFault& fault : scheduling_faults()) {
+      const CellSpec spec = without(fault, subject.spec);
+      if (cell_id(spec) == subject.cell.id) continue;
+      if (auto gain = ratio(results_.find(spec), &subject)) {
+        evidence.push_back({fault.code, fault.what, std::move(*gain)});
       }
     }
-    RunResult rest = run;
-    rest.cells.erase(rest.cells.begin());
-    results_.add(std::move(rest));
     return evidence;
   }
 
@@ -395,6 +403,7 @@ class Ladder {
   Results results_;
   LadderResult result_;
   std::optional<CellSpec> best_;
+  std::vector<report::Bandwidth> bandwidth_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 // scheduling fault put alone on the last stage.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -21,8 +22,8 @@ struct LadderOptions {
   bool promised = false;  // the promised figures are for this model's shape
   // Kernels to try for the last stage, by expected speed; the fastest measured is the stage.
   std::vector<const Kernel*> candidates;
-  // Read bandwidth by threads, for the verdicts' roof.
-  std::vector<report::Bandwidth> bandwidth;
+  // Reads the memory beside the last stage, for its roof; empty: no roof holds for this model.
+  std::function<std::vector<report::Bandwidth>()> read_bandwidth;
 };
 
 struct LadderResult {

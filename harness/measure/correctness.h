@@ -20,8 +20,9 @@ std::string digest(const float* values, std::size_t n);
 
 struct KernelCheck {
   report::Errors errors;
-  bool products_equal = false;                   // every element, bit for bit
-  bool logits_equal = false;                     // of the forced prompt's last position
+  bool products_equal = false;  // every element, bit for bit
+  bool logits_equal =
+      false;  // of the forced prompt's last position; of its second where it is long
   double prompt_tokens_per_s = 0.0;              // rough, of the check itself: for planning only
   std::map<std::uint32_t, std::uint64_t> calls;  // IsaSet::bits of the code that ran → calls
 };
@@ -49,6 +50,9 @@ struct CellCheck {
   double seconds = 0.0;  // of the run: the pilot
   std::string digest;
 };
+// Whether logits are those of the naive run after so many forced tokens, byte for byte.
+bool equals_naive(Session& session, const std::vector<float>& logits, std::size_t tokens);
+
 CellCheck check_cell(Session& session, const CellSpec& spec, std::size_t tokens);
 
 }  // namespace ryz

@@ -1,6 +1,8 @@
 #include "harness/measure/sampler.h"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "harness/measure/disturbance.h"
 #include "kernels/tally.h"
@@ -32,6 +34,8 @@ report::Sample Sampler::sample(SampledCell& cell, unsigned round, unsigned order
   Team& team = session_.team(cell.spec);
   const ReferenceTimes reference = session_.reference_work().measure(team);
   if (cell.tokens * cell.repeats >= kWarmUpFrom) run(cell, 1);
+  // Poisoned, so that logits nobody writes cannot pass by what lay there before.
+  std::fill(logits_.begin(), logits_.end(), std::numeric_limits<float>::quiet_NaN());
   const auto counts_before = counters_.read();
   const auto calls_before = called_isas();
   const DisturbanceMeter meter(team);

@@ -33,6 +33,9 @@ class Sampler {
   std::vector<report::Sample> visit(SampledCell& cell, unsigned round, unsigned order,
                                     bool allow_again);
 
+  // Of the last token that was run.
+  const std::vector<float>& logits() const { return logits_; }
+
  private:
   report::Sample sample(SampledCell& cell, unsigned round, unsigned order);
   void run(const SampledCell& cell, std::size_t tokens);

@@ -7,6 +7,7 @@ namespace ryz {
 namespace {
 
 constexpr std::size_t kDecodeTokens = 4;
+constexpr double kSlowTokenNs = 2e8;  // one such token is trace enough, and its own warm-up
 
 struct TracedRun {
   TeamTrace trace;
@@ -16,34 +17,36 @@ struct TracedRun {
 };
 
 TracedRun traced_run(Session& session, const CellSpec& spec, std::size_t prefill_tokens) {
-  TracedRun run;
   std::vector<float> logits(session.weights().config.vocab);
-  const auto once = [&] {
-    if (spec.phase == Phase::kDecode) {
-      session.decode(spec, kDecodeTokens, logits.data());
-    } else {
-      session.prefill(spec, prefill_tokens, logits.data());
-    }
-  };
   session.prepare(spec);
-  once();  // warm, as samples are
   const ClockNs now = steady_clock_ns();
   Team& team = session.team(spec);
-  team.trace(&run.trace);
-  const std::uint64_t ns = now();
-  const std::uint64_t ticks = trace_ticks();
-  try {
-    once();
-  } catch (...) {
+  const auto traced = [&](std::size_t tokens) {
+    TracedRun run;
+    run.tokens = tokens;
+    team.trace(&run.trace);
+    const std::uint64_t ns = now();
+    const std::uint64_t ticks = trace_ticks();
+    try {
+      if (spec.phase == Phase::kDecode) {
+        session.decode(spec, tokens, logits.data());
+      } else {
+        session.prefill(spec, tokens, logits.data());
+      }
+    } catch (...) {
+      team.trace(nullptr);
+      throw;
+    }
+    const std::uint64_t ticks_taken = trace_ticks() - ticks;
+    run.ns = static_cast<double>(now() - ns);
     team.trace(nullptr);
-    throw;
-  }
-  const std::uint64_t ticks_taken = trace_ticks() - ticks;
-  run.ns = static_cast<double>(now() - ns);
-  team.trace(nullptr);
-  run.ns_per_tick = run.ns / static_cast<double>(ticks_taken);
-  run.tokens = spec.phase == Phase::kDecode ? kDecodeTokens : prefill_tokens;
-  return run;
+    run.ns_per_tick = run.ns / static_cast<double>(ticks_taken);
+    return run;
+  };
+  const bool decode = spec.phase == Phase::kDecode;
+  TracedRun first = traced(decode ? 1 : prefill_tokens);
+  if (decode && first.ns >= kSlowTokenNs) return first;
+  return traced(decode ? kDecodeTokens : prefill_tokens);  // the first one warmed up
 }
 
 }  // namespace
@@ -69,7 +72,7 @@ ProjectionSource trace_projection(Session& session, const CellSpec& spec,
     fastest = run.ns;
     const WorkerTrace& one = run.trace.workers.at(0);
     // The last token's steps: its first ones may have found other things in the caches.
-    const std::size_t passes = spec.phase == Phase::kDecode ? kDecodeTokens : 1;
+    const std::size_t passes = spec.phase == Phase::kDecode ? run.tokens : 1;
     const std::size_t first = one.steps.size() / passes * (passes - 1);
     source.steps =
         replay_steps(one, first, run.ns_per_tick, from_memory ? weights_bytes : 0.0,
