@@ -1,16 +1,25 @@
 // Uninitialised, aligned memory that its first user's thread places: large buffers come straight
 // from the OS with huge pages asked for, and no byte is touched here.
+//
+// What is read at random, even 20 KB in the L1 cache, gains by huge pages too: on Zen 4 loads that
+// go from one small page to another take half as long again as loads that stay on one.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace ryz {
 
+enum class Pages : std::uint8_t {
+  kBySize,  // huge ones from the size of one on
+  kHuge,    // whatever the size: the buffer takes 2 MB at least
+};
+
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(std::size_t bytes);  // throws std::bad_alloc
+  explicit Buffer(std::size_t bytes, Pages pages = Pages::kBySize);  // throws std::bad_alloc
   ~Buffer();
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

@@ -29,6 +29,10 @@ struct Kernel {
   // ragged. Writes exactly those elements.
   void (*multiply)(const PackedView& weights, const Activations& activations, const void* table,
                    RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept;
+
+  // Tokens that multiply() is best given at a time, with as many rows as there are (it takes any
+  // number of both); 0: it does not matter.
+  std::size_t token_block = 0;
 };
 
 // Group ranges handed to build() start at multiples of this.

@@ -57,7 +57,7 @@ struct Bench {
     packed = pack(*k.encoding, s.rows, s.cols, [this](std::size_t row, std::int8_t* out) {
       std::copy_n(operands->trits.data() + row * operands->stride, shape.cols, out);
     });
-    if (k.table_bytes != nullptr) table = Buffer(k.table_bytes(s.cols, s.tokens));
+    if (k.table_bytes != nullptr) table = Buffer(k.table_bytes(s.cols, s.tokens), Pages::kHuge);
     out.resize(s.tokens * s.rows);
   }
 

@@ -218,7 +218,7 @@ void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, st
 
 void* Worker::arena(std::size_t bytes) {
   Buffer& buffer = team_->seats_[index_].arena;
-  if (buffer.size() < bytes) buffer = Buffer(bytes);
+  if (buffer.size() < bytes) buffer = Buffer(bytes, Pages::kHuge);
   return buffer.data();
 }
 

@@ -77,13 +77,17 @@ std::vector<Case> hard_cases(bool quick) {
       cases.push_back({6, 2560, 1, w, a});
       cases.push_back({5, 6912, 2, w, a});
       cases.push_back({4, 8209, 4, w, a});
+      cases.push_back({256, 1281, 32, w, a});
     }
   }
   for (const ActivationFill a : {ActivationFill::kRandom, ActivationFill::kExtremes}) {
     cases.push_back({130, 300, 2, WeightFill::kRandom, a});
     cases.push_back({37, 2560, 1, WeightFill::kRandom, a});
     cases.push_back({5, 8209, 3, WeightFill::kRandom, a});
+    // Whole blocks of tokens and of rows, and what is left of both.
+    cases.push_back({258, 529, 37, WeightFill::kRandom, a});
     if (quick) continue;
+    cases.push_back({2090, 261, 64, WeightFill::kRandom, a});
     cases.push_back({261, 1281, 5, WeightFill::kRandom, a});
     cases.push_back({70, 2560, 17, WeightFill::kRandom, a});
     cases.push_back({33, 6912, 9, WeightFill::kRandom, a});

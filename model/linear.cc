@@ -22,11 +22,13 @@ std::size_t tiles_of(const Product& product, std::size_t row_tile) {
   return (product.source->rows + row_tile - 1) / row_tile;
 }
 
-// Tokens whose tables are built at a time: with all of a long prompt's, which can be a hundred
-// times the activations, both building and multiplying would wait for memory. Evenly, and by eights
-// because kernels take tokens in blocks.
+// Tokens whose tables are built at a time: as many as the kernel likes best. Where it does not say,
+// all; but with the tables of a long prompt, which can be a hundred times the activations, both
+// building and multiplying would wait for memory. Evenly, and by eights because kernels take tokens
+// in blocks.
 std::size_t tokens_at_a_time(const Kernel* kernel, std::size_t cols, std::size_t tokens) {
   if (kernel == nullptr || kernel->table_bytes == nullptr) return tokens;
+  if (kernel->token_block != 0) return std::min(tokens, kernel->token_block);
   const std::size_t most = std::max<std::size_t>(8, kTableBytes / kernel->table_bytes(cols, 1));
   const std::size_t parts = (tokens + most - 1) / most;
   return std::min(tokens, round_up((tokens + parts - 1) / parts, 8));
@@ -53,7 +55,7 @@ void build_table(Flow& flow, const Kernel& kernel, const Activations& activation
 void QuantizedBatch::reserve_table(const Kernel& kernel) {
   if (kernel.table_bytes == nullptr) return;
   const std::size_t bytes = kernel.table_bytes(cols_, tokens_at_a_time(&kernel, cols_, tokens_));
-  if (table_.size() < bytes) table_ = Buffer(bytes);
+  if (table_.size() < bytes) table_ = Buffer(bytes, Pages::kHuge);
 }
 
 // One product step. Rows are also counted through all its products, each padded to whole tiles:
@@ -126,10 +128,11 @@ void store_floats(const Part& part, std::size_t begin, std::size_t end, std::siz
 }  // namespace
 
 void LinearRunner::run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end) {
-  // The rows of a kernel call: as many whole tiles as the sums' memory allows.
+  // The rows of a kernel call: as many whole tiles as the sums' memory allows, evenly.
   const std::size_t affordable = kSumsBytes / sizeof(std::int32_t) / plan.tokens;
-  const std::size_t piece_tiles = std::max<std::size_t>(1, affordable / plan.row_tile);
-  const std::size_t piece_rows = std::min(piece_tiles, end - begin) * plan.row_tile;
+  const std::size_t most_tiles = std::max<std::size_t>(1, affordable / plan.row_tile);
+  const std::size_t pieces = (end - begin + most_tiles - 1) / most_tiles;
+  const std::size_t piece_rows = (end - begin + pieces - 1) / pieces * plan.row_tile;
   const std::size_t stride = sums_stride(piece_rows);
   const std::size_t sums_bytes = plan.tokens * stride * sizeof(std::int32_t);
   const std::size_t row_bytes =
