@@ -126,6 +126,14 @@ IsaSet os_isa() {
   return isa;
 }
 
+bool follows_streams() {
+  static const bool amd = [] {
+    const CpuidRegisters r = cpuid(0);
+    return r.ebx == signature_AMD_ebx && r.ecx == signature_AMD_ecx && r.edx == signature_AMD_edx;
+  }();
+  return amd;
+}
+
 IsaSet usable_isa() { return minus({cpu_isa().bits & os_isa().bits}, mask()); }
 
 IsaSet with_dependents(IsaSet set) {

@@ -117,15 +117,13 @@ void HeadInput::reserve(const RowTensor& head, std::size_t tokens) {
   }
   blocks_ = cols_ / kQ6kBlock;
   grow(q_, tokens * cols_);
-  grow(fours_, tokens * cols_ / 4 * sizeof(std::int32_t));
   grow(sixteens_, tokens * cols_ / 16 * sizeof(std::int16_t));
   grow(scales_, tokens * ((blocks_ + 3) / 4 * 4) * sizeof(float));
 }
 
 Q6kInput HeadInput::q6k(std::size_t token) const {
-  return {q_.as<std::int8_t>() + token * cols_, fours_.as<std::int32_t>() + token * (cols_ / 4),
-          sixteens_.as<std::int16_t>() + token * (cols_ / 16),
-          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_};
+  return {q_.as<std::int8_t>() + token * cols_, sixteens_.as<std::int16_t>() + token * (cols_ / 16),
+          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_, follows_streams()};
 }
 
 void HeadInput::set(std::size_t token, const float* hidden) {
@@ -134,7 +132,6 @@ void HeadInput::set(std::size_t token, const float* hidden) {
     return;
   }
   auto* const q = q_.as<std::int8_t>() + token * cols_;
-  auto* const fours = fours_.as<std::int32_t>() + token * (cols_ / 4);
   auto* const sixteens = sixteens_.as<std::int16_t>() + token * (cols_ / 16);
   auto* const scales = scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4);
   std::fill_n(scales, (blocks_ + 3) / 4 * 4, 0.0F);
@@ -144,9 +141,6 @@ void HeadInput::set(std::size_t token, const float* hidden) {
     const float factor = max > 1e-30F ? 127.0F / max : 0.0F;
     scales[b] = max / 127.0F;
     round_to_int8(hidden + b * kQ6kBlock, factor, kQ6kBlock, q + b * kQ6kBlock);
-  }
-  for (std::size_t i = 0; i < cols_ / 4; ++i) {
-    fours[i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
   }
   for (std::size_t i = 0; i < cols_ / 16; ++i) {
     int sum = 0;

@@ -35,7 +35,6 @@ class HeadInput {
   std::size_t blocks_ = 0;
   Buffer real_;
   Buffer q_;
-  Buffer fours_;
   Buffer sixteens_;
   Buffer scales_;
 };

@@ -12,11 +12,15 @@ constexpr std::size_t kD = 208;
 constexpr std::size_t kNear = 1024;  // bytes ahead
 constexpr std::size_t kFar = 8192;
 
-// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused.
+// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused. kNear too
+// where they do not follow a stream over the ends of pages.
+template <bool kAskNear>
 inline void prefetch(const std::uint8_t* block) {
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) {
-    _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
+    if constexpr (kAskNear) {
+      _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
+    }
     _mm_prefetch(reinterpret_cast<const char*>(block) + kFar + 64 * i, _MM_HINT_T1);
   }
 }
@@ -25,11 +29,12 @@ inline void prefetch(const std::uint8_t* block) {
 //
 // A half block's low bits are one vector: the low nibbles are its weights 0..63 in order, the high
 // nibbles weights 64..127; the 32 bytes of high bits are doubled and shifted by 0 and 2. Products
-// of 4 weights start from -32 · Σx, so q needs no subtraction; they fit 16 bits (4·32·127), where
-// one multiply-add brings in the scales.
+// of 4 weights fit 16 bits (4·63·127), where one multiply-add brings in the scales. Weights are q -
+// 32: 32 · Σ scale·Σx is taken off once a block.
+template <bool kAskNear>
 inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
-                         const std::int32_t* fours) {
-  prefetch(block);
+                         const std::int16_t* sixteens) {
+  prefetch<kAskNear>(block);
   const __m512i low_mask = _mm512_set1_epi8(0x0f);
   const __m512i six = _mm512_set1_epi8(0x3f);
   const __m512i left = _mm512_set_epi64(2, 2, 2, 2, 4, 4, 4, 4);
@@ -39,9 +44,14 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
   const __m512i spread0 = _mm512_set_epi16(7, 7, 7, 7, 3, 3, 3, 3, 6, 6, 6, 6, 2, 2, 2, 2,  //
                                            5, 5, 5, 5, 1, 1, 1, 1, 4, 4, 4, 4, 0, 0, 0, 0);
   const __m512i spread1 = _mm512_add_epi16(spread0, _mm512_set1_epi16(8));
-  const __m512i scales = _mm512_castsi256_si512(
-      _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kScales))));
-  __m512i sum = _mm512_setzero_si512();
+  const __m256i sixteen_scales =
+      _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kScales)));
+  const __m512i scales = _mm512_castsi256_si512(sixteen_scales);
+  const __m256i offset = _mm256_slli_epi32(
+      _mm256_madd_epi16(sixteen_scales,
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sixteens))),
+      5);
+  __m512i sum = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_zextsi256_si512(offset));
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {
     const __m512i low = _mm512_loadu_si512(block + 64 * half);
@@ -54,10 +64,10 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
         _mm512_and_si512(_mm512_ternarylogic_epi64(low_mask, _mm512_srli_epi16(low, 4),
                                                    _mm512_srlv_epi64(high, right), 0xca),
                          six);
-    const __m512i pa = _mm512_dpbusd_epi32(_mm512_loadu_si512(fours + 32 * half), a,
-                                           _mm512_loadu_si512(q + 128 * half));
-    const __m512i pb = _mm512_dpbusd_epi32(_mm512_loadu_si512(fours + 32 * half + 16), b,
-                                           _mm512_loadu_si512(q + 128 * half + 64));
+    const __m512i pa =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, _mm512_loadu_si512(q + 128 * half));
+    const __m512i pb =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), b, _mm512_loadu_si512(q + 128 * half + 64));
     const __m512i spread = _mm512_permutexvar_epi16(half == 0 ? spread0 : spread1, scales);
     sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_packs_epi32(pa, pb), spread));
   }
@@ -81,12 +91,14 @@ inline __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
 }
 
-void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
+template <bool kAskNear>
+void rows_times(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input,
+                float* out) {
   const std::size_t blocks = input->blocks;
   for (std::size_t r = 0; r < count; ++r) {
     __m128 sums = _mm_setzero_ps();
     const std::int8_t* q = input->q;
-    const std::int32_t* fours = input->fours;
+    const std::int16_t* sixteens = input->sixteens;
     for (std::size_t b = 0; b < blocks; b += 4) {
       const std::size_t n = blocks - b < 4 ? blocks - b : 4;
       __m512i product[4] = {};
@@ -94,21 +106,21 @@ void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* 
       if (n == 4) {
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
-          product[i] = q6k_block(rows + i * kBlockBytes, q + 256 * i, fours + 64 * i);
+          product[i] = q6k_block<kAskNear>(rows + i * kBlockBytes, q + 256 * i, sixteens + 16 * i);
         }
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         halves = _mm_insert_epi16(halves, half_bits(rows + 3 * kBlockBytes), 3);
       } else {
-        product[0] = q6k_block(rows, q, fours);
+        product[0] = q6k_block<kAskNear>(rows, q, sixteens);
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         if (n > 1) {
-          product[1] = q6k_block(rows + kBlockBytes, q + 256, fours + 64);
+          product[1] = q6k_block<kAskNear>(rows + kBlockBytes, q + 256, sixteens + 16);
           halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         }
         if (n > 2) {
-          product[2] = q6k_block(rows + 2 * kBlockBytes, q + 512, fours + 128);
+          product[2] = q6k_block<kAskNear>(rows + 2 * kBlockBytes, q + 512, sixteens + 32);
           halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         }
       }
@@ -118,10 +130,18 @@ void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* 
       sums = _mm_add_ps(sums, _mm_mul_ps(scale, products));
       rows += n * kBlockBytes;
       q += 256 * n;
-      fours += 64 * n;
+      sixteens += 16 * n;
     }
     const __m128 pairs = _mm_add_ps(sums, _mm_movehdup_ps(sums));
     out[r] = _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs)));
+  }
+}
+
+void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
+  if (input->follows_streams) {
+    rows_times<false>(rows, count, input, out);
+  } else {
+    rows_times<true>(rows, count, input, out);
   }
 }
 

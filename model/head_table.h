@@ -12,10 +12,10 @@ namespace ryz {
 // A hidden state in int8, blocks of 256.
 struct Q6kInput {
   const std::int8_t* q = nullptr;          // [blocks · 256]
-  const std::int32_t* fours = nullptr;     // [blocks · 64], -32 · Σ of 4 consecutive q
   const std::int16_t* sixteens = nullptr;  // [blocks · 16], Σ of 16 consecutive q
   const float* scales = nullptr;           // [blocks], zeros up to a multiple of 4
   std::size_t blocks = 0;
+  bool follows_streams = false;  // kernels/cpu.h
 };
 
 // The same on a hidden state in f32; `cols` is a multiple of 16, of 32 for Q8_0.

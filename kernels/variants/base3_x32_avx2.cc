@@ -2,6 +2,7 @@
 //
 // Ranges. Digits are at most 2, so vpmaddubsw gives at most 2·2·128 = 512 in magnitude and a group
 // adds five of them to an int16 lane: twelve groups reach 30720.
+#include "kernels/cpu.h"
 #include "kernels/encodings/base3_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"
@@ -65,7 +66,7 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size
 }
 
 // kT tokens × 8 rows, of which `live` exist.
-template <int kT>
+template <int kT, bool kAsk = false>
 inline void run(const std::uint8_t* codes, std::size_t groups, const Activations& activations,
                 std::size_t token, std::size_t live, std::int32_t* out, std::size_t out_stride) {
   const std::int8_t* q = activations.q + token * activations.stride;
@@ -85,7 +86,7 @@ inline void run(const std::uint8_t* codes, std::size_t groups, const Activations
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) sums[t] = _mm256_setzero_si256();
     for (std::size_t g = 0; g < whole; ++g) {
-      if constexpr (kT == 1) prefetch_stream(codes);
+      if constexpr (kAsk) prefetch_stream(codes);
       add_group<kT>(codes, q, activations.stride, sums);
       codes += kBase3X32GroupBytes;
       q += kBase3X32GroupCols;
@@ -110,6 +111,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const std::size_t groups = weights.tile_bytes / kBase3X32GroupBytes;
+  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end; first += kBase3X32Rows) {
     const std::uint8_t* tile = weights.data + first / kBase3X32Rows * weights.tile_bytes;
     for (std::size_t r = 0; r < kBase3X32Rows && first + r < rows.end; r += kLanes) {
@@ -121,7 +123,11 @@ void multiply(const PackedView& weights, const Activations& activations, const v
         run<4>(codes, groups, activations, t, live, y, out_stride);
       }
       for (; t < activations.tokens; ++t) {
-        run<1>(codes, groups, activations, t, live, y, out_stride);
+        if (ask) {
+          run<1, true>(codes, groups, activations, t, live, y, out_stride);
+        } else {
+          run<1>(codes, groups, activations, t, live, y, out_stride);
+        }
       }
     }
   }

@@ -22,10 +22,10 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
   _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T1);
 }
 
-// For one token, which reads every code once, as one stream: the hardware's prefetchers stop at
-// each 4 KB page and start again late. 1, 2 and 4 KB ahead were tried, from DRAM; 2 KB won with
-// both instruction sets. Two, three or four tiles of two-bit-x32 at a time, a stream each, won
-// nothing.
+// For one token, which reads every code once, as one stream, where follows_streams() is false:
+// there prefetchers stop at each 4 KB page and start again late. 1, 2 and 4 KB ahead were tried,
+// from DRAM; 2 KB won with both instruction sets. Two, three or four tiles of two-bit-x32 at a
+// time, a stream each, won nothing.
 inline void prefetch_stream(const std::uint8_t* p) { prefetch_line(p, 2048); }
 
 // The same in two steps, into the L2 cache from far and into the L1 from near: base3-x32 won by it,

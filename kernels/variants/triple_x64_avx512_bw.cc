@@ -1,6 +1,7 @@
 // triple-x64 by vpermw: a table is a register, a lane is a row, 32 rows a register of words.
 //
 // Ranges. |T| ≤ 384 and a unit adds three entries to an int16 lane: 28 units reach 32256.
+#include "kernels/cpu.h"
 #include "kernels/encodings/triple.h"
 #include "kernels/encodings/triple_x64.h"
 #include "kernels/kernel.h"
@@ -56,7 +57,7 @@ inline void store_rows(const Sums& sums, std::uint32_t live, std::int32_t* out) 
 
 // kTiles tiles of rows, of which the last has the `live` rows: together because a unit's tables
 // take more bytes than its codes of one tile, and do not stay in the L1 cache.
-template <int kTiles>
+template <int kTiles, bool kAsk>
 inline void multiply_tiles(const PackedView& weights, std::size_t first, std::size_t units,
                            const std::int16_t* table, std::uint64_t live, std::int32_t* out) {
   constexpr int kRegisters = 2 * kTiles;
@@ -74,7 +75,7 @@ inline void multiply_tiles(const PackedView& weights, std::size_t first, std::si
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRegisters; ++i) {
         const std::uint8_t* c = codes + i / 2 * weights.tile_bytes + i % 2 * 64;
-        prefetch_stream(c);
+        if constexpr (kAsk) prefetch_stream(c);
         words[i] = add_unit(words[i], _mm512_loadu_si512(c), tables);
       }
       codes += kTripleX64UnitBytes;
@@ -96,6 +97,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   tally_call(kCompiledIsa);
   constexpr std::size_t kTogether = 4;
   const std::size_t units = units_of(weights.cols);
+  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end;) {
     const std::size_t left = rows.end - first;
     const bool together = left >= kTogether * kTripleX64Rows;
@@ -104,10 +106,12 @@ void multiply(const PackedView& weights, const Activations& activations, const v
     for (std::size_t t = 0; t < activations.tokens; ++t) {
       const auto* entries = static_cast<const std::int16_t*>(table) + t * units * kUnitEntries;
       std::int32_t* y = out + t * out_stride + (first - rows.begin);
-      if (together) {
-        multiply_tiles<kTogether>(weights, first, units, entries, live, y);
+      if (together && ask) {
+        multiply_tiles<kTogether, true>(weights, first, units, entries, live, y);
+      } else if (together) {
+        multiply_tiles<kTogether, false>(weights, first, units, entries, live, y);
       } else {
-        multiply_tiles<1>(weights, first, units, entries, live, y);
+        multiply_tiles<1, false>(weights, first, units, entries, live, y);
       }
     }
     first += (together ? kTogether : 1) * kTripleX64Rows;

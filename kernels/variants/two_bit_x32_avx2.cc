@@ -1,4 +1,5 @@
 // two-bit-x32 on AVX2: a lane is a row, 8 rows a register. Ranges: two_bit_avx2.h.
+#include "kernels/cpu.h"
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"
@@ -10,7 +11,7 @@ namespace {
 constexpr std::size_t kLanes = 8;
 
 // kT tokens by kR registers of rows, all columns.
-template <int kT, int kR>
+template <int kT, int kR, bool kAsk>
 inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std::int8_t* q,
                        std::size_t stride, __m256i (&total)[kT][kR]) {
 #pragma GCC unroll 4
@@ -31,7 +32,7 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
           a[t][f] = broadcast_dword256(q + static_cast<std::size_t>(t) * stride + 4 * f);
         }
       }
-      if constexpr (kT == 1) {
+      if constexpr (kAsk) {
         prefetch_stream(codes);
         prefetch_stream(codes + 64);
       }
@@ -54,12 +55,12 @@ inline void store_rows(__m256i total, std::int32_t activation_sum, std::size_t l
   _mm256_maskstore_epi32(out, mask, y);
 }
 
-template <int kT, int kR>
+template <int kT, int kR, bool kAsk = false>
 inline void run(const std::uint8_t* codes, std::size_t groups, const Activations& activations,
                 std::size_t token, std::size_t live, std::int32_t* out, std::size_t out_stride) {
   __m256i total[kT][kR];
-  tile_times<kT, kR>(codes, groups, activations.q + token * activations.stride, activations.stride,
-                     total);
+  tile_times<kT, kR, kAsk>(codes, groups, activations.q + token * activations.stride,
+                           activations.stride, total);
 #pragma GCC unroll 4
   for (std::size_t t = 0; t < kT; ++t) {
 #pragma GCC unroll 4
@@ -75,6 +76,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const std::size_t groups = weights.tile_bytes / kTwoBitX32GroupBytes;
+  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end; first += kTwoBitX32Rows) {
     const std::uint8_t* tile = weights.data + first / kTwoBitX32Rows * weights.tile_bytes;
     const std::size_t left = rows.end - first;
@@ -87,7 +89,12 @@ void multiply(const PackedView& weights, const Activations& activations, const v
         run<2, 2>(tile + 64, groups, activations, t, live - 2 * kLanes, y + 2 * kLanes, out_stride);
       }
     }
-    if (t < activations.tokens) run<1, 4>(tile, groups, activations, t, live, y, out_stride);
+    if (t == activations.tokens) continue;
+    if (ask) {
+      run<1, 4, true>(tile, groups, activations, t, live, y, out_stride);
+    } else {
+      run<1, 4>(tile, groups, activations, t, live, y, out_stride);
+    }
   }
 }
 

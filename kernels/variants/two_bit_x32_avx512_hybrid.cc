@@ -8,6 +8,7 @@
 #include <new>
 
 #include "kernels/scratch.h"
+#include "kernels/variants/dot512.h"
 #include "kernels/variants/two_bit_x32_avx512_vnni.h"
 #include "kernels/variants/two_bit_x32_vectors_avx512.h"
 
@@ -31,12 +32,6 @@ inline void copy(const Sums& from, Sums& to) {
   }
 }
 
-// Left to itself g++ 12 copies accumulators to other registers and back, and spills some.
-inline __m512i multiply_add(__m512i sums, __m512i codes, __m512i a) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(codes), "v"(a));
-  return sums;
-}
-
 // One group: 32 rows × 4 columns × 8 tokens.
 inline void add_columns(const std::uint8_t* codes, const std::uint8_t* dwords, __m512i mask,
                         Sums& sums) {
@@ -45,8 +40,8 @@ inline void add_columns(const std::uint8_t* codes, const std::uint8_t* dwords, _
 #pragma GCC unroll 8
   for (std::size_t t = 0; t < kOctet; ++t) {
     const __m512i a = broadcast_dword(reinterpret_cast<const std::int8_t*>(dwords) + 4 * t);
-    sums[t][0] = multiply_add(sums[t][0], c0, a);
-    sums[t][1] = multiply_add(sums[t][1], c1, a);
+    sums[t][0] = add_dot(sums[t][0], c0, a);
+    sums[t][1] = add_dot(sums[t][1], c1, a);
   }
 }
 

@@ -6,8 +6,10 @@
 // to spare. Sums of field f are multiples of 4^f, so arithmetic shifts lose nothing.
 #pragma once
 
+#include "kernels/cpu.h"
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
+#include "kernels/variants/dot512.h"
 #include "kernels/variants/prefetch.h"
 #include "kernels/variants/simd512.h"
 
@@ -36,13 +38,14 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Mas
 #pragma GCC unroll 4
   for (int f = 0; f < 4; ++f) {
     const __m512i a = broadcast_dword(q + 4 * f);
-    acc[f][0] = _mm512_dpbusd_epi32(acc[f][0], _mm512_and_si512(c0, masks.field[f]), a);
-    acc[f][1] = _mm512_dpbusd_epi32(acc[f][1], _mm512_and_si512(c1, masks.field[f]), a);
+    acc[f][0] = add_dot(acc[f][0], _mm512_and_si512(c0, masks.field[f]), a);
+    acc[f][1] = add_dot(acc[f][1], _mm512_and_si512(c1, masks.field[f]), a);
   }
 }
 
 // One token: four accumulators a register of rows, scaled 1, 4, 16, 64. Eight chains of vpdpbusd
 // cover its latency where it shares two ports with the ANDs; sixteen make g++ 12 spill.
+template <bool kAsk>
 inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const std::int8_t* q,
                            const Masks& masks, __m512i (&total)[2]) {
   total[0] = total[1] = _mm512_setzero_si512();
@@ -53,8 +56,10 @@ inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const 
     for (int f = 0; f < 4; ++f) acc[f][0] = acc[f][1] = _mm512_setzero_si512();
 #pragma GCC unroll 2
     for (std::size_t g = 0; g < n; ++g) {
-      prefetch_stream(codes);
-      prefetch_stream(codes + 64);
+      if constexpr (kAsk) {
+        prefetch_stream(codes);
+        prefetch_stream(codes + 64);
+      }
       add_group(codes, q, masks, acc);
       codes += kTwoBitX32GroupBytes;
       q += kTwoBitX32GroupCols;
@@ -101,8 +106,8 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
 #pragma GCC unroll 8
         for (int t = 0; t < kTokens; ++t) {
           const __m512i at = broadcast_dword(a + static_cast<std::size_t>(t) * stride);
-          acc[t][0] = _mm512_dpbusd_epi32(acc[t][0], c0, at);
-          acc[t][1] = _mm512_dpbusd_epi32(acc[t][1], c1, at);
+          acc[t][0] = add_dot(acc[t][0], c0, at);
+          acc[t][1] = add_dot(acc[t][1], c1, at);
         }
         a += kTwoBitX32GroupCols;
       }
@@ -131,6 +136,7 @@ struct Tile {
   std::uint32_t live;  // a bit a row
   std::int32_t* out;
   std::size_t out_stride;
+  bool ask;  // for codes ahead of the stream
 };
 
 template <int kTokens>
@@ -139,7 +145,11 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
   const std::int8_t* q = activations.q + token * activations.stride;
   if constexpr (kTokens == 1) {
     __m512i total[2];
-    tile_times_one(tile.codes, tile.groups, q, masks, total);
+    if (tile.ask) {
+      tile_times_one<true>(tile.codes, tile.groups, q, masks, total);
+    } else {
+      tile_times_one<false>(tile.codes, tile.groups, q, masks, total);
+    }
     store_rows(total, activations.sums[token], tile.live, tile.out + token * tile.out_stride);
   } else {
     __m512i total[kTokens][2];
@@ -157,6 +167,7 @@ inline void multiply_by_vnni(const PackedView& weights, const Activations& activ
                              std::size_t begin, RowRange rows, std::int32_t* out,
                              std::size_t out_stride) {
   const Masks masks;
+  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end; first += kTwoBitX32Rows) {
     const std::size_t left = rows.end - first;
     const Tile tile{
@@ -165,6 +176,7 @@ inline void multiply_by_vnni(const PackedView& weights, const Activations& activ
         .live = left < kTwoBitX32Rows ? (std::uint32_t{1} << left) - 1 : ~std::uint32_t{0},
         .out = out + (first - rows.begin),
         .out_stride = out_stride,
+        .ask = ask,
     };
     std::size_t t = begin;
     for (; t + 8 <= activations.tokens; t += 8) run<8>(tile, activations, t, masks);
