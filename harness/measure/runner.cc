@@ -34,7 +34,6 @@ struct Live {
 constexpr unsigned kLeastRounds = 3;        // what a deadline does not take away
 constexpr double kMostRepeated = 0.1;       // share of the plan that disturbed samples may add
 constexpr double kShortCheckS = 0.1;        // expected of a prompt that is checked without a pilot
-constexpr double kSpinUpSamples = 40.0;     // what clocks may take to rise, in samples
 constexpr double kReferenceSeconds = 5e-3;  // the fixed work and the warm-up beside each sample
 
 double seconds_since(Clock::time_point start) {
@@ -70,11 +69,10 @@ class Run {
     packed.erase(std::remove(packed.begin(), packed.end(), nullptr), packed.end());
     cells_ = specs.size();
     progress_.begin(title_, 0.0);
-    // Clocks of idle cores rise first; for samples that are too short to tell, that does not pay.
+    // Clocks of idle cores rise first.
     CellSpec all;
     all.threads = session_.options().max_threads;
-    const double most_s = std::min(2.0, kSpinUpSamples * 1e-3 * options_.sample_ms);
-    session_.reference_work().spin_up(session_.team(all), most_s);
+    session_.reference_work().spin_up(session_.team(all), 2.0);
     // All cells share the rounds where their packed weights fit in memory together; otherwise
     // the cells of one encoding do.
     if (session_.fits_all(packed)) {
