@@ -300,8 +300,9 @@ class Lab {
     return kernels;
   }
 
-  // The fastest exact decode cell with all threads (where none is right, the first there is), and
-  // what its controls say.
+  // The fastest exact decode cell (where none is right, the first there is), and what its controls
+  // say. Of those that ask for an extension where there are some: where such a request ends in
+  // scalar code, a cell that asked for scalar code is as fast and has nothing to tell.
   void self_test(Session& session, KernelChecks& checks, const RunResult& run) {
     const CellResult* subject = nullptr;
     const Cell* wrong = nullptr;
@@ -316,10 +317,11 @@ class Lab {
         kernels.push_back(executed.called());
       }
       if (r.cell.status == Status::kWrong && wrong == nullptr) wrong = &r.cell;
-      const auto speed = [](const CellResult* c) {
-        return c->cell.tok_per_s ? c->cell.tok_per_s->median : 0.0;
+      const auto rank = [](const CellResult& c) {
+        const bool extension = c.spec.requested != nullptr && c.spec.requested->needs != IsaSet{};
+        return std::pair(extension, c.cell.tok_per_s ? c.cell.tok_per_s->median : 0.0);
       };
-      if (subject == nullptr || speed(&r) > speed(subject)) subject = &r;
+      if (subject == nullptr || rank(r) > rank(*subject)) subject = &r;
     }
     if (subject == nullptr) return;
     plan.subject = subject->spec;

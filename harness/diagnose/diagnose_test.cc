@@ -136,6 +136,7 @@ TEST(Diagnose, AKernelWrongInOneElementIsWrongAndHasNoSpeed) {
   catalogue.kernels.push_back(&wrong);
   LabOptions options = tiny_options(catalogue);
   options.axes.kernels = {&wrong, &real("scalar", "two-bit")};
+  options.ladder_model = "none";
   const Report report = diagnose(catalogue, options);
   EXPECT_EQ(report.exit_code, 4);
   EXPECT_EQ(report.verdict, "wrong");
@@ -199,7 +200,9 @@ TEST(Diagnose, AKernelThatCannotRunIsAVisibleSkip) {
   absent.name = "absent";
   absent.needs = {1U << 31};
   const Catalogue catalogue{{absent.encoding}, {&absent, &real("scalar", "two-bit")}};
-  const Report report = diagnose(catalogue, tiny_options(catalogue));
+  LabOptions options = tiny_options(catalogue);
+  options.ladder_model = "none";
+  const Report report = diagnose(catalogue, options);
   const Cell* cell = find_cell(report, "decode/absent/two-bit/g1/t1");
   ASSERT_NE(cell, nullptr);
   EXPECT_EQ(cell->status, Status::kSkipped);

@@ -10,7 +10,7 @@
 namespace ryz::report {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string result = "\"";
   for (const char c : text) {
@@ -90,7 +90,7 @@ std::string render_csv(const Report& report) {
   const auto line = [&](const std::function<std::string(const Field&)>& value) {
     const char* separator = "";
     for (const Field& field : csv_fields()) {
-      text += separator + quoted(value(field));
+      text += separator + in_quotes(value(field));
       separator = ",";
     }
     text += "\r\n";
