@@ -7,12 +7,23 @@
 namespace ryz {
 
 PackedMatrix::PackedMatrix(const Encoding& encoding, std::size_t rows, std::size_t cols)
+    : PackedMatrix(encoding, rows, cols, nullptr) {
+  buffer_ = Buffer(bytes());
+  data_ = buffer_.as<std::uint8_t>();
+}
+
+PackedMatrix::PackedMatrix(const Encoding& encoding, std::size_t rows, std::size_t cols,
+                           std::uint8_t* memory)
     : encoding_(&encoding),
       rows_(rows),
       cols_(cols),
       tiles_((rows + encoding.row_tile - 1) / encoding.row_tile),
       tile_bytes_(encoding.tile_bytes(cols)),
-      buffer_(tiles_ * tile_bytes_) {}
+      data_(memory) {}
+
+std::size_t packed_bytes(const Encoding& encoding, std::size_t rows, std::size_t cols) {
+  return (rows + encoding.row_tile - 1) / encoding.row_tile * encoding.tile_bytes(cols);
+}
 
 void PackedMatrix::pack_tiles(std::size_t begin, std::size_t end, RowReader read_row) {
   const std::size_t tile_rows = encoding_->row_tile;
@@ -22,8 +33,7 @@ void PackedMatrix::pack_tiles(std::size_t begin, std::size_t end, RowReader read
     const std::size_t first = tile * tile_rows;
     const std::size_t rows = std::min(tile_rows, rows_ - first);
     for (std::size_t r = 0; r < rows; ++r) read_row(first + r, trits.data() + r * stride);
-    encoding_->pack_tile(trits.data(), stride, rows, cols_,
-                         buffer_.as<std::uint8_t>() + tile * tile_bytes_);
+    encoding_->pack_tile(trits.data(), stride, rows, cols_, data_ + tile * tile_bytes_);
   }
 }
 

@@ -1,4 +1,4 @@
-// A ternary matrix packed in one encoding, owning its bytes.
+// A ternary matrix packed in one encoding.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,16 @@ class PackedMatrix {
   PackedMatrix() = default;
   // Reserves the bytes without touching them; pack_tiles() fills them.
   PackedMatrix(const Encoding& encoding, std::size_t rows, std::size_t cols);
+  // The same in somebody else's memory, of which it uses packed_bytes().
+  PackedMatrix(const Encoding& encoding, std::size_t rows, std::size_t cols, std::uint8_t* memory);
 
   const Encoding& encoding() const { return *encoding_; }
   std::size_t rows() const { return rows_; }
   std::size_t cols() const { return cols_; }
   std::size_t tiles() const { return tiles_; }
-  std::size_t bytes() const { return buffer_.size(); }
+  std::size_t bytes() const { return tiles_ * tile_bytes_; }
 
-  PackedView view() const { return {buffer_.as<std::uint8_t>(), rows_, cols_, tile_bytes_}; }
+  PackedView view() const { return {data_, rows_, cols_, tile_bytes_}; }
 
   // Packs tiles [begin, end). Different ranges may be packed by different threads; the thread
   // that packs a tile places its pages.
@@ -38,8 +40,11 @@ class PackedMatrix {
   std::size_t cols_ = 0;
   std::size_t tiles_ = 0;
   std::size_t tile_bytes_ = 0;
-  Buffer buffer_;
+  Buffer buffer_;  // empty where the memory is somebody else's
+  std::uint8_t* data_ = nullptr;
 };
+
+std::size_t packed_bytes(const Encoding& encoding, std::size_t rows, std::size_t cols);
 
 // Packs the whole matrix in the calling thread.
 PackedMatrix pack(const Encoding& encoding, std::size_t rows, std::size_t cols, RowReader read_row);

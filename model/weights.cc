@@ -7,6 +7,11 @@
 #include "model/product_groups.h"
 
 namespace ryz {
+namespace {
+
+constexpr std::size_t kLine = 64;
+
+}  // namespace
 
 Weights open_model(const std::string& model, std::uint64_t seed, Team& team) {
   struct stat status {};
@@ -35,10 +40,20 @@ PackedModel pack_model(const Weights& weights, const Encoding& encoding, Team& t
   if (encoding.prepare != nullptr) encoding.prepare();
   PackedModel model;
   model.encoding = &encoding;
+  const auto bytes_of = [&](const TernaryTensor& tensor) {
+    return round_up(packed_bytes(encoding, tensor.rows, tensor.cols), kLine);
+  };
+  std::size_t bytes = 0;
+  for (const Layer& layer : weights.layers) {
+    for (const TernaryTensor& tensor : layer.site) bytes += bytes_of(tensor);
+  }
+  model.memory = Buffer(bytes);
+  auto* at = model.memory.as<std::uint8_t>();
   model.matrices.reserve(weights.layers.size() * kSites);
   for (const Layer& layer : weights.layers) {
     for (const TernaryTensor& tensor : layer.site) {
-      model.matrices.emplace_back(encoding, tensor.rows, tensor.cols);
+      model.matrices.emplace_back(encoding, tensor.rows, tensor.cols, at);
+      at += bytes_of(tensor);
     }
   }
   const std::size_t align = line_align(encoding.row_tile);

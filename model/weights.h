@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/buffer.h"
 #include "kernels/packed_matrix.h"
 #include "kernels/schedule.h"
 #include "model/config.h"
@@ -104,9 +105,12 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team);
 Weights open_model(const std::string& model, std::uint64_t seed, Team& team);
 
 // All ternary matrices of a model in one encoding, packed by the team: a row tile is placed by
-// the worker that will read it under the static schedule.
+// the worker that will read it under the static schedule. They lie one after the other in the order
+// in which a token reads them, in huge pages: as buffers of their own the smaller ones would lie in
+// small pages, at whose ends the streams of codes stop.
 struct PackedModel {
   const Encoding* encoding = nullptr;
+  Buffer memory;
   std::vector<PackedMatrix> matrices;  // [layer * kSites + site]
 
   const PackedMatrix& at(std::size_t layer, Site site) const {
