@@ -120,7 +120,7 @@ Worker::Worker(Team& team, unsigned index, unsigned count)
 void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
                   std::size_t align) {
   if (trace_ != nullptr) return traced_loop(n, spec, body, align);
-  deal(n, spec, body, align);
+  deal(n, spec, body, align, index_, count_);
   barrier();
 }
 
@@ -132,19 +132,20 @@ void Worker::traced_loop(std::size_t n, LoopSpec spec,
   step.spec = spec;
   step.align = align;
   std::uint64_t bodies = 0;
+  const auto traced_body = [&](std::size_t begin, std::size_t end) {
+    const std::uint64_t before = trace_ticks();
+    body(begin, end);
+    const std::uint64_t ticks = trace_ticks() - before;
+    bodies += ticks;
+    step.chunks.push_back({begin, end, ticks});
+    trace_->clock_reads += 2;
+    ++trace_->chunks;
+  };
+  const unsigned lanes = spec.kind == LoopKind::kStatic ? team_->lanes_ : 1;
   const std::uint64_t start = trace_ticks();
-  deal(
-      n, spec,
-      [&](std::size_t begin, std::size_t end) {
-        const std::uint64_t before = trace_ticks();
-        body(begin, end);
-        const std::uint64_t ticks = trace_ticks() - before;
-        bodies += ticks;
-        step.chunks.push_back({begin, end, ticks});
-        trace_->clock_reads += 2;
-        ++trace_->chunks;
-      },
-      align);
+  for (unsigned lane = 0; lane < lanes; ++lane) {
+    deal(n, spec, traced_body, align, index_ + lane * count_, count_ * lanes);
+  }
   const std::uint64_t dealt = trace_ticks();
   barrier();
   const std::uint64_t stop = trace_ticks();
@@ -176,15 +177,15 @@ void Worker::traced_step(FunctionRef<void(Worker&)> f, std::size_t units, bool b
 }
 
 void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
-                  std::size_t align) {
+                  std::size_t align, unsigned index, unsigned count) {
   if (spec.kind == LoopKind::kStatic) {
     if (spec.grain == 0) {
       const std::size_t units = (n + align - 1) / align;
-      const std::size_t begin = std::min(n, units * index_ / count_ * align);
-      const std::size_t end = std::min(n, units * (index_ + 1) / count_ * align);
+      const std::size_t begin = std::min(n, units * index / count * align);
+      const std::size_t end = std::min(n, units * (index + 1) / count * align);
       if (begin < end) body(begin, end);
     } else {
-      for (std::size_t b = index_ * spec.grain; b < n; b += count_ * spec.grain) {
+      for (std::size_t b = index * spec.grain; b < n; b += count * spec.grain) {
         body(b, std::min(n, b + spec.grain));
       }
     }
@@ -302,8 +303,10 @@ void Team::execute(RegionPolicy policy, FunctionRef<void(Flow&)> f) {
   });
 }
 
-void Team::trace(TeamTrace* trace) {
+void Team::trace(TeamTrace* trace, unsigned lanes) {
+  if (lanes == 0) throw std::invalid_argument("a traced worker needs a lane");
   trace_ = trace;
+  lanes_ = lanes;
   if (trace == nullptr) return;
   trace->workers.clear();
   trace->workers.resize(options_.threads);

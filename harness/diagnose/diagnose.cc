@@ -194,8 +194,11 @@ class Lab {
     const double passes = curve.phase == "decode" ? 1.0 : options_.run.prefill_tokens;
     for (const report::CurvePoint& p : curve.points) {
       if (p.state != "measured" || p.threads < 2 || p.threads > all_cores_) continue;
-      if (auto prediction =
-              predict(*one, *cell(p.cell_id), source, passes, ReferenceWork::kWindowBytes)) {
+      const Cell& many = *cell(p.cell_id);
+      const auto read_by = [&](const Cell& like) {
+        return bandwidth_by_round(report_.cells, like, ReferenceWork::kWindowBytes);
+      };
+      if (auto prediction = predict(*one, many, source, passes, read_by(*one), read_by(many))) {
         report_.predictions.push_back(std::move(*prediction));
       }
     }
@@ -218,6 +221,7 @@ class Lab {
   void trace_cells(Session& session, RunResult& run) {
     if (!options_.project && !options_.attribute) return;
     progress_.begin("traced runs", 0.0);
+    std::map<std::string, double> restarts;
     for (CellResult& r : run.cells) {
       if (r.cell.status != Status::kOk || (options_.run.stop && options_.run.stop())) continue;
       const unsigned prefill = options_.run.prefill_tokens;
@@ -227,8 +231,14 @@ class Lab {
         // The head is read between any two uses of a weight: both have to fit, or neither stays.
         const bool from_memory =
             r.cell.weights_bytes + session.weights().head_bytes() > report_.machine.hard.llc_bytes;
-        projections_[r.cell.id] = trace_projection(
-            session, r.spec, prefill, static_cast<double>(r.cell.weights_bytes), from_memory);
+        // The same for all schedules of a kernel.
+        CellSpec kernel_of = r.spec;
+        kernel_of.schedule.loop = {};
+        const auto [restart, is_new] = restarts.try_emplace(cell_id(kernel_of), 0.0);
+        if (is_new) restart->second = trace_restart_ns(session, r.spec, prefill);
+        projections_[r.cell.id] =
+            trace_projection(session, r.spec, prefill, static_cast<double>(r.cell.weights_bytes),
+                             from_memory, restart->second);
       }
     }
     progress_.end();

@@ -28,6 +28,13 @@ Roof roof_for(unsigned threads, const ProjectionSource& source,
   return {most, most > 0.0 ? "measured" : "none"};
 }
 
+// All threads meet at one counter, so that a barrier's cost grows with their number.
+SimulatedMachine machine_of(const ProjectionSource& source, unsigned threads, double gb_per_s,
+                            double alone_gb_per_s) {
+  return {threads, source.costs.dispatch_ns, source.costs.barrier_ns * threads / 2.0, gb_per_s,
+          alone_gb_per_s};
+}
+
 }  // namespace
 
 void project_curve(report::Curve& curve, const ProjectionSource& source,
@@ -43,14 +50,12 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
     }
   }
   if (one == nullptr || source.steps.empty()) return;
-  const double alone = replay_ns(source.steps, {1, source.costs.dispatch_ns, 0.0, 0.0});
+  const double alone = replay_ns(source.steps, machine_of(source, 1, 0.0, 0.0));
   if (!(alone > 0.0)) return;
+  const double one_reads = roof_for(1, source, measured, std::nullopt).gb_per_s;
   const auto speedup = [&](unsigned threads) {
-    SimulatedMachine machine{threads, source.costs.dispatch_ns, 0.0,
-                             roof_for(threads, source, measured, dram_gbps).gb_per_s};
-    // All threads meet at one counter, so that a barrier's cost grows with their number.
-    machine.barrier_ns = source.costs.barrier_ns * threads / 2.0;
-    return alone / replay_ns(source.steps, machine);
+    const Roof roof = roof_for(threads, source, measured, dram_gbps);
+    return alone / replay_ns(source.steps, machine_of(source, threads, roof.gb_per_s, one_reads));
   };
   const auto amdahl = fit_amdahl(points);
   const auto usl = fit_usl(points);
@@ -83,6 +88,9 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
     p.efficiency = *p.speedup / p.threads;
     p.tok_per_s = base * *p.speedup;
     p.reason = "replay of one thread's chunks";
+    if (source.restart_ns > 0.0) {
+      p.reason += fmt::format(", {:.3g} ns more for one begun anew", source.restart_ns);
+    }
     if (roof.gb_per_s > 0.0) {
       p.reason += fmt::format(", {:.3g} GB/s {}", roof.gb_per_s, roof.source);
       projection.gb_per_s = roof.gb_per_s;
@@ -95,53 +103,51 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
   if (any || projection.error_ratio) curve.projection = std::move(projection);
 }
 
-namespace {
-
-// All threads meet at one counter, so that a barrier's cost grows with their number.
-SimulatedMachine machine_of(const ProjectionSource& source, unsigned threads, double gb_per_s) {
-  return {threads, source.costs.dispatch_ns, source.costs.barrier_ns * threads / 2.0, gb_per_s};
-}
-
-// Bytes a ns that so many threads read right before each round's samples.
-std::map<unsigned, double> bandwidth_by_round(const report::Cell& cell, double window_bytes) {
+BandwidthByRound bandwidth_by_round(const std::vector<report::Cell>& cells,
+                                    const report::Cell& like, double window_bytes) {
   std::map<unsigned, std::vector<double>> readings;
-  for (const report::Sample& s : cell.samples) {
-    if (!s.reference_memory_ns || *s.reference_memory_ns == 0) continue;
-    readings[s.round].push_back(cell.threads * window_bytes /
-                                static_cast<double>(*s.reference_memory_ns));
+  for (const report::Cell& cell : cells) {
+    if (cell.threads != like.threads || cell.model != like.model ||
+        cell.encoding != like.encoding || cell.axes != like.axes) {
+      continue;
+    }
+    for (const report::Sample& s : cell.samples) {
+      if (!s.reference_memory_ns || *s.reference_memory_ns == 0) continue;
+      readings[s.round].push_back(cell.threads * window_bytes /
+                                  static_cast<double>(*s.reference_memory_ns));
+    }
   }
-  std::map<unsigned, double> bandwidth;
+  BandwidthByRound bandwidth;
   for (const auto& [round, values] : readings) bandwidth[round] = report::median(values);
   return bandwidth;
 }
 
-}  // namespace
-
 std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
                                           const ProjectionSource& source, double passes,
-                                          double window_bytes) {
+                                          const BandwidthByRound& alone,
+                                          const BandwidthByRound& together) {
   constexpr std::uint64_t kSeed = 42;  // of the bootstrap
   constexpr double kNsPerMs = 1e6;
-  const double traced = replay_ns(source.steps, machine_of(source, 1, 0.0));
+  const double traced = replay_ns(source.steps, machine_of(source, 1, 0.0, 0.0));
   if (source.steps.empty() || !(traced > 0.0)) return std::nullopt;
   const auto one_by_round = report::rate_by_round(one_thread.samples);
-  const auto bandwidth = bandwidth_by_round(many, window_bytes);
   std::vector<double> predicted;
   std::vector<double> measured;
   std::vector<double> roofs;
   for (const auto& [round, rate] : report::rate_by_round(many.samples)) {
     const auto one = one_by_round.find(round);
     if (one == one_by_round.end()) continue;
-    double roof = 0.0;
+    SimulatedMachine machine = machine_of(source, many.threads, 0.0, 0.0);
     if (source.from_memory) {
-      const auto read = bandwidth.find(round);
-      if (read == bandwidth.end()) continue;
-      roof = read->second;
-      roofs.push_back(roof);
+      const auto read = together.find(round);
+      const auto read_alone = alone.find(round);
+      if (read == together.end() || read_alone == alone.end()) continue;
+      machine.gb_per_s = read->second;
+      machine.alone_gb_per_s = read_alone->second;
+      roofs.push_back(machine.gb_per_s);
     }
     const double slower = 1e9 * passes / one->second / traced;
-    predicted.push_back(replay_ns(source.steps, machine_of(source, many.threads, roof), slower) /
-                        passes / kNsPerMs);
+    predicted.push_back(replay_ns(source.steps, machine, slower) / passes / kNsPerMs);
     measured.push_back(1e9 / rate / kNsPerMs);
   }
   const report::Ratio ratio = report::paired_ratio(predicted, measured, kSeed);

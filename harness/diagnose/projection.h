@@ -3,6 +3,7 @@
 // a check, and two fitted laws beside it. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -20,12 +21,22 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
 // What the replay may be off by.
 inline constexpr double kPredictionLimit = 0.07;
 
+// 10^9 bytes a second that a thread count reads, by round.
+using BandwidthByRound = std::map<unsigned, double>;
+
+// What the threads of cells like this one (threads, model, encoding and axes; any kernel and
+// schedule) read right before their samples, `window_bytes` a thread: the median of each round. One
+// reading alone takes milliseconds, and what it meets may be over before the sample is.
+BandwidthByRound bandwidth_by_round(const std::vector<report::Cell>& cells,
+                                    const report::Cell& like, double window_bytes);
+
 // The replay against a cell that was measured with more threads, round by round: the one-thread
-// time and the read bandwidth (of `window_bytes` a thread, right before the sample) of the same
-// round, since both drift. `passes`: tokens a step list stands for (a prefill batch). Empty where
-// no round has both cells.
+// time and the read bandwidths, of one thread `alone` and of as many as the cell has `together`,
+// are those of the same round, since all drift. `passes`: tokens a step list stands for (a prefill
+// batch). Empty where no round has both cells.
 std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
                                           const ProjectionSource& source, double passes,
-                                          double window_bytes);
+                                          const BandwidthByRound& alone,
+                                          const BandwidthByRound& together);
 
 }  // namespace ryz

@@ -25,6 +25,30 @@ report::Curve curve() {
   return c;
 }
 
+// A cell whose rounds took so many ms a token, and read 100 MB a thread at so many GB/s before.
+report::Cell timed(const char* id, unsigned threads, const std::vector<double>& ms,
+                   const std::vector<double>& gb_per_s) {
+  report::Cell cell;
+  cell.id = id;
+  cell.threads = threads;
+  for (unsigned round = 0; round < ms.size(); ++round) {
+    report::Sample s;
+    s.round = round;
+    s.tokens = 2;
+    s.time_ns = static_cast<std::uint64_t>(2e6 * ms[round]);
+    s.reference_memory_ns = static_cast<std::uint64_t>(threads * 1e8 / gb_per_s[round]);
+    cell.samples.push_back(s);
+  }
+  return cell;
+}
+
+std::optional<report::Prediction> prediction(const report::Cell& one, const report::Cell& many,
+                                             const ProjectionSource& from, double passes = 1.0) {
+  const std::vector<report::Cell> cells{one, many};
+  return predict(one, many, from, passes, bandwidth_by_round(cells, one, 1e8),
+                 bandwidth_by_round(cells, many, 1e8));
+}
+
 TEST(Projection, FillsOnlyWhatIsBeyondTheCores) {
   report::Curve c = curve();
   project_curve(c, source(false), {}, std::nullopt, 3);
@@ -67,6 +91,32 @@ TEST(Projection, StopsAtTheRoof) {
   EXPECT_EQ(c.projection->roof_source, "measured");
 }
 
+TEST(Projection, WhatWasWorkAloneStaysWorkUnderTheRoof) {
+  // A microsecond an iteration, half of it waiting where bare reading does 20 GB/s. Two threads
+  // under 15 GB/s wait 4/3 for 10 KB.
+  const std::vector<report::Bandwidth> roofs{{1, 20.0}, {2, 15.0}};
+  report::Curve c = curve();
+  project_curve(c, source(true), roofs, 40.0, 3);
+  EXPECT_NEAR(*c.projection->error_ratio, 2.0 / (0.5 + 4.0 / 3.0) / 1.9 - 1.0, 1e-9);
+  // Eight under 40: 2 to wait.
+  EXPECT_NEAR(*c.points[3].speedup, 8.0 / 2.5, 1e-9);
+}
+
+TEST(Projection, AChunkAwayFromItsThreadsLastOneStartsAnew) {
+  ProjectionSource s = source(false);
+  s.restart_ns = 500.0;
+  s.steps[0].loop.restart_ns = 500.0;
+  s.steps[0].spec = {LoopKind::kStatic, 1};
+  report::Curve c = curve();
+  project_curve(c, s, {}, std::nullopt, 3);
+  EXPECT_NEAR(*c.points[3].speedup, 8.0 / 1.5, 1e-9);
+  EXPECT_NE(c.points[3].reason.find("500 ns more for one begun anew"), std::string::npos);
+  // In rounds that were twice as slow a restart is too.
+  const auto p = prediction(timed("one", 1, {2.0}, {10}), timed("two", 2, {1.5}, {20}), s);
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->error_ratio, 0.0, 1e-9);
+}
+
 TEST(Projection, WithoutOneThreadThereIsNone) {
   report::Curve c = curve();
   c.points.erase(c.points.begin());
@@ -75,28 +125,11 @@ TEST(Projection, WithoutOneThreadThereIsNone) {
   EXPECT_FALSE(c.projection);
 }
 
-// A cell whose rounds took so many ms a token, and read 100 MB a thread at so many GB/s before.
-report::Cell timed(const char* id, unsigned threads, const std::vector<double>& ms,
-                   const std::vector<double>& gb_per_s) {
-  report::Cell cell;
-  cell.id = id;
-  cell.threads = threads;
-  for (unsigned round = 0; round < ms.size(); ++round) {
-    report::Sample s;
-    s.round = round;
-    s.tokens = 2;
-    s.time_ns = static_cast<std::uint64_t>(2e6 * ms[round]);
-    s.reference_memory_ns = static_cast<std::uint64_t>(threads * 1e8 / gb_per_s[round]);
-    cell.samples.push_back(s);
-  }
-  return cell;
-}
-
 TEST(Predict, FromCachesHalvesTheTimeOfTheSameRound) {
   // The traced loop took 1 ms; these rounds were slower, and each by another amount.
   const auto one = timed("one", 1, {2.0, 4.0, 8.0}, {10, 10, 10});
   const auto two = timed("two", 2, {1.0, 2.0, 4.0}, {20, 20, 20});
-  const auto p = predict(one, two, source(false), 1.0, 1e8);
+  const auto p = prediction(one, two, source(false));
   ASSERT_TRUE(p);
   EXPECT_EQ(p->cell_id, "two");
   EXPECT_EQ(p->one_thread_cell_id, "one");
@@ -113,7 +146,7 @@ TEST(Predict, FromMemoryIsHeldByTheBandwidthOfTheRound) {
   // 10 MB a token in 1 ms alone. With 16 GB/s two threads take 0.625 ms, with 12.5 0.8.
   const auto one = timed("one", 1, {1.0, 1.0}, {10, 10});
   const auto two = timed("two", 2, {0.625, 1.0}, {16, 12.5});
-  const auto p = predict(one, two, source(true), 1.0, 1e8);
+  const auto p = prediction(one, two, source(true));
   ASSERT_TRUE(p);
   EXPECT_NEAR(p->predicted_ms, (0.625 + 0.8) / 2, 1e-6);
   EXPECT_NEAR(p->error_lo, -0.2, 1e-6);
@@ -121,11 +154,34 @@ TEST(Predict, FromMemoryIsHeldByTheBandwidthOfTheRound) {
   EXPECT_NEAR(*p->gb_per_s, (16 + 12.5) / 2, 1e-6);
 }
 
+TEST(Predict, WhatWasWorkAloneStaysWorkUnderTheBandwidthOfTheRound) {
+  // 10 MB a token in 1 ms alone, where bare reading took half of that. Two threads that read 12.5
+  // GB/s wait 0.8 ms each for their 5 MB, and work 0.25.
+  const auto one = timed("one", 1, {1.0}, {20});
+  const auto two = timed("two", 2, {1.0}, {12.5});
+  const auto p = prediction(one, two, source(true));
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->predicted_ms, 1.05, 1e-6);
+}
+
+TEST(BandwidthByRound, IsTheMedianOfTheRoundsLikeReadings) {
+  std::vector<report::Cell> cells{timed("a", 2, {1, 1}, {10, 40}), timed("b", 2, {1, 1}, {20, 50}),
+                                  timed("c", 2, {1}, {60}), timed("one", 1, {1}, {5})};
+  EXPECT_EQ(bandwidth_by_round(cells, cells[0], 1e8), (BandwidthByRound{{0, 20.0}, {1, 45.0}}));
+  EXPECT_EQ(bandwidth_by_round(cells, cells[3], 1e8), (BandwidthByRound{{0, 5.0}}));
+  // Rounds of another encoding, or on other CPUs, are others.
+  cells[1].encoding = "other";
+  cells[2].axes["pin"] = "none";
+  EXPECT_EQ(bandwidth_by_round(cells, cells[0], 1e8), (BandwidthByRound{{0, 10.0}, {1, 40.0}}));
+  cells[0].samples[0].reference_memory_ns.reset();
+  EXPECT_EQ(bandwidth_by_round(cells, cells[0], 1e8), (BandwidthByRound{{1, 40.0}}));
+}
+
 TEST(Predict, ABatchIsPredictedAsAWhole) {
   // Ten tokens a batch: the traced millisecond stands for all of them.
   const auto one = timed("one", 1, {0.1}, {10});
   const auto two = timed("two", 2, {0.05}, {20});
-  const auto p = predict(one, two, source(false), 10.0, 1e8);
+  const auto p = prediction(one, two, source(false), 10.0);
   ASSERT_TRUE(p);
   EXPECT_NEAR(p->predicted_ms, 0.05, 1e-9);
 }
@@ -133,9 +189,9 @@ TEST(Predict, ABatchIsPredictedAsAWhole) {
 TEST(Predict, WithoutACommonRoundThereIsNone) {
   const auto one = timed("one", 1, {1.0}, {10});
   auto two = timed("two", 2, {0.5}, {20});
-  EXPECT_FALSE(predict(one, two, ProjectionSource{}, 1.0, 1e8));
+  EXPECT_FALSE(prediction(one, two, ProjectionSource{}));
   two.samples[0].round = 1;
-  EXPECT_FALSE(predict(one, two, source(false), 1.0, 1e8));
+  EXPECT_FALSE(prediction(one, two, source(false)));
 }
 
 }  // namespace

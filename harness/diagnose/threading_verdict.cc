@@ -54,11 +54,11 @@ class ThreadingJudge {
         "not pinned, IMBALANCE and SERIAL_PART where a traced run shows {1:g} % of it. Blocked "
         "too: OVERSUBSCRIBED if each of too many threads had a CPU for under {2:g} % of its time; "
         "the repaired schedule itself by a cause that costs it as much; FREQUENCY if one thread's "
-        "clock is at least {0:g} times that of all, the interval excluding 1, and this is half "
-        "of the lost efficiency or more. From {3:g} % of the read bandwidth on no repaired "
-        "schedule is blocked by its dealing or its clock",
+        "clock is at least {0:g} times that of all, in {4} rounds or more, the interval "
+        "excluding 1, and this is half of the lost efficiency or more. From {3:g} % of the read "
+        "bandwidth on no repaired schedule is blocked by its dealing or its clock",
         kThreadingGainLimit, 100.0 * kTracedShareLimit, 100.0 * kCpuShareLimit,
-        100.0 * kBandwidthBoundRatio);
+        100.0 * kBandwidthBoundRatio, kFewestClockRounds);
   }
 
   Verdict operator()() {
@@ -114,8 +114,9 @@ class ThreadingJudge {
                    }),
          "ratio");
     if (e_.clock) {
-      v_.evidence.push_back(
-          ratio_evidence("one thread's clock over all threads', by a fixed work", *e_.clock));
+      std::string text = "one thread's clock over all threads', by a fixed work";
+      if (e_.clock->ratio.n < kFewestClockRounds) text += "; too few rounds to judge by";
+      v_.evidence.push_back(ratio_evidence(text, *e_.clock));
     }
     if (!cell_.attribution) return;
     const report::Attribution& a = *cell_.attribution;
@@ -208,7 +209,8 @@ class ThreadingJudge {
   }
 
   bool slowed_by_its_clock() {
-    if (!e_.clock || !is_a_block(*e_.clock) || !e_.efficiency || oversubscribed()) return false;
+    if (!e_.clock || e_.clock->ratio.n < kFewestClockRounds || !is_a_block(*e_.clock)) return false;
+    if (!e_.efficiency || oversubscribed()) return false;
     const double explained = *e_.efficiency * (e_.clock->ratio.ratio - 1.0);
     if (explained < 0.5 * (1.0 - *e_.efficiency)) return false;
     v_.impact_ratio = e_.clock->ratio.ratio;

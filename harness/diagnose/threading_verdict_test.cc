@@ -156,8 +156,8 @@ TEST(Clock, IsTheFixedWorkPairedByRound) {
 TEST(Clock, ThatExplainsTheLossIsFrequency) {
   report::Cell one = pinned_cell(1);
   report::Cell many = pinned_cell(8);
-  read_clocks(one, {1000, 1002, 998, 1001, 1000});
-  read_clocks(many, {1250, 1249, 1252, 1250, 1251});
+  read_clocks(one, {1000, 1002, 998, 1001, 1000, 1000});
+  read_clocks(many, {1250, 1249, 1252, 1250, 1251, 1250});
   ThreadingEvidence e{.subject = &many, .is_repaired = true};
   e.clock = clock_ratio(one, many);
   EXPECT_EQ(judge_threading(e).code, "OK");  // no loss is known
@@ -188,16 +188,33 @@ TEST(Clock, ThatExplainsTheLossIsFrequency) {
 TEST(Clock, SteadyOrUncertainIsNoFrequency) {
   report::Cell one = pinned_cell(1);
   report::Cell steady = pinned_cell(8);
-  read_clocks(one, {1000, 1000, 1000, 1000, 1000});
-  read_clocks(steady, {1040, 1040, 1040, 1040, 1040});
+  read_clocks(one, {1000, 1000, 1000, 1000, 1000, 1000});
+  read_clocks(steady, {1040, 1040, 1040, 1040, 1040, 1040});
   ThreadingEvidence e{.subject = &steady, .is_repaired = true};
   e.efficiency = 0.95;
   e.clock = clock_ratio(one, steady);
   EXPECT_EQ(judge_threading(e).code, "OK");
   report::Cell unsteady = pinned_cell(8);
-  read_clocks(unsteady, {900, 1300, 950, 1250, 1300});
+  read_clocks(unsteady, {900, 1300, 950, 1250, 1300, 1250});
   e.clock = clock_ratio(one, unsteady);
   EXPECT_EQ(judge_threading(e).code, "OK");
+}
+
+TEST(Clock, FewRoundsNameNoCause) {
+  for (std::size_t rounds = 1; rounds <= kFewestClockRounds; ++rounds) {
+    report::Cell one = pinned_cell(1);
+    report::Cell many = pinned_cell(8);
+    read_clocks(one, std::vector<std::uint64_t>(rounds, 1000));
+    read_clocks(many, std::vector<std::uint64_t>(rounds, 1250));
+    const report::Verdict v = judge_threading({.subject = &many,
+                                               .is_repaired = true,
+                                               .efficiency = 0.78,
+                                               .clock = clock_ratio(one, many)});
+    const bool enough = rounds == kFewestClockRounds;
+    EXPECT_EQ(v.code, enough ? "FREQUENCY" : "OK") << rounds;
+    const auto* said = find(v, "one thread's clock over all threads', by a fixed work; too few");
+    EXPECT_EQ(said == nullptr, enough) << rounds;
+  }
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ double replay_ns(const std::vector<ReplayStep>& steps, const SimulatedMachine& m
     if (!step.loop.iteration_ns.empty()) {
       scaled = step.loop;
       for (double& ns : scaled.iteration_ns) ns *= slower;
+      scaled.restart_ns *= slower;
       total += simulate_loop(scaled, step.spec, machine, step.align).makespan_ns;
     }
     total += simulate_step_ns(step.own_ns * slower, step.units, machine, step.own_bytes);

@@ -50,6 +50,7 @@ struct ProjectionSource {
   std::vector<ReplayStep> steps;  // of the curve's one-thread cell
   bool from_memory = false;       // the weights do not fit in the caches
   TeamCosts costs;                // of a team of two
+  double restart_ns = 0.0;        // as the steps' loops have it
 };
 
 }  // namespace ryz

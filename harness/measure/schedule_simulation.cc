@@ -18,6 +18,12 @@ Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores
   return {begin, std::min(n, begin + size)};
 }
 
+// Of its full speed, that of a core which alone drew `demand` bytes a ns, where `share` are given.
+double speed_under(double demand, double share, const SimulatedMachine& machine) {
+  const double alone = std::max(machine.alone_gb_per_s, demand);
+  return 1.0 / (1.0 + demand * std::max(0.0, 1.0 / share - 1.0 / alone));
+}
+
 class LoopReplay {
  public:
   LoopReplay(const LoopCosts& costs, LoopSpec spec, const SimulatedMachine& machine,
@@ -64,10 +70,12 @@ class LoopReplay {
     State state = State::kDone;
     double left_ns = 0.0;  // of the taking, or of the chunk at full speed
     double demand = 0.0;   // bytes a ns at full speed
+    double share = 0.0;    // of the roof, bytes a ns
     double speed = 1.0;    // of full speed
     double end_ns = 0.0;
     Chunk chunk;
-    std::vector<Chunk> own;  // kStatic
+    std::size_t reached = 0;  // the end of its last chunk
+    std::vector<Chunk> own;   // kStatic
     std::size_t taken = 0;
 
     double time_left() const { return state == State::kDone ? kNever : left_ns / speed; }
@@ -93,12 +101,15 @@ class LoopReplay {
     core.chunk = chunk;
     core.state = State::kRunning;
     core.left_ns = sums_[chunk.end] - sums_[chunk.begin];
+    if (chunk.begin != core.reached) core.left_ns += costs_.restart_ns;
+    core.reached = chunk.end;
     const double bytes = costs_.bytes_per_iteration * static_cast<double>(chunk.end - chunk.begin);
     core.demand = core.left_ns > 0.0 ? bytes / core.left_ns : 0.0;
     core.speed = 1.0;
   }
 
-  // Max-min fairness: the least demanding first, each at most an even share of what is left.
+  // Max-min fairness: the least demanding first, each at most an even share of what is left. What
+  // nobody needs is at everybody's disposal.
   void set_rates() {
     if (machine_.gb_per_s <= 0.0) return;
     std::vector<Core*> drawing;
@@ -109,10 +120,12 @@ class LoopReplay {
                      [](const Core* a, const Core* b) { return a->demand < b->demand; });
     double left = machine_.gb_per_s;  // 10^9 B/s are bytes a ns
     for (std::size_t i = 0; i < drawing.size(); ++i) {
-      const double share = left / static_cast<double>(drawing.size() - i);
-      const double given = std::min(drawing[i]->demand, share);
-      drawing[i]->speed = given / drawing[i]->demand;
-      left -= given;
+      drawing[i]->share = left / static_cast<double>(drawing.size() - i);
+      left -= std::min(drawing[i]->demand, drawing[i]->share);
+    }
+    for (Core* core : drawing) {
+      const double share = std::max(core->share, std::min(core->demand, core->share) + left);
+      core->speed = speed_under(core->demand, share, machine_);
     }
   }
 
@@ -163,7 +176,10 @@ double simulate_step_ns(double one_thread_ns, std::size_t units, const Simulated
     share = std::ceil(n / cores) / n;
   }
   double ns = one_thread_ns * share;
-  if (machine.gb_per_s > 0.0) ns = std::max(ns, bytes / machine.gb_per_s);
+  if (machine.gb_per_s > 0.0 && bytes > 0.0 && one_thread_ns > 0.0) {
+    // 1 / share parts run at a time.
+    ns /= speed_under(bytes / one_thread_ns, machine.gb_per_s * share, machine);
+  }
   return ns + (machine.cores > 1 ? machine.barrier_ns : 0.0);
 }
 

@@ -1,8 +1,10 @@
 // What a loop would take on so many cores: a replay of its chunks under a schedule, with a price
 // for taking a chunk, for the barrier, and a roof on what all cores together read from memory.
-// Pure: costs in, times out. The fluid model of the roof: every core draws what its chunk needs at
-// the speed it ran at alone, and where that is more than the roof gives, bandwidth is dealt out
-// evenly, what one core does not need going to the others (max-min fairness).
+// Pure: costs in, times out. The roof is dealt out evenly, what one core does not need going to the
+// others (max-min fairness) or to all. A core that ran alone had waited for its bytes as long as
+// bare reading takes alone, and worked the rest of its time; among others it waits as long as its
+// share of the roof takes, and works as long as before: of one core's own time nothing hides the
+// longer wait.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +19,9 @@ namespace ryz {
 struct LoopCosts {
   std::vector<double> iteration_ns;  // alone, on one core
   double bytes_per_iteration = 0.0;  // read from memory; 0: from caches, no roof
+  // More for a chunk that does not begin where its core's last one ended (the first: at 0): what
+  // was fetched ahead is not what is needed.
+  double restart_ns = 0.0;
 };
 
 struct SimulatedMachine {
@@ -24,6 +29,9 @@ struct SimulatedMachine {
   double dispatch_ns = 0.0;  // to take a chunk, or to find that none is left; not for kStatic
   double barrier_ns = 0.0;   // from the last arrival until all go on; none with one core
   double gb_per_s = 0.0;     // 10^9 bytes a second, all cores together; 0: no roof
+  // What one core reads alone, doing nothing else; 0: no more than it drew, all its time was
+  // waiting. A core that drew more than this counts likewise.
+  double alone_gb_per_s = 0.0;
 };
 
 struct SimulatedLoop {
@@ -38,7 +46,8 @@ struct SimulatedLoop {
 SimulatedLoop simulate_loop(const LoopCosts& costs, LoopSpec spec, const SimulatedMachine& machine,
                             std::size_t align = 1);
 
-// A step that is split into at most `units` equal parts (0: any number), one thread's time known.
+// A step that is split into at most `units` equal parts (0: any number), one thread's time known,
+// and the bytes that all parts together read from memory.
 double simulate_step_ns(double one_thread_ns, std::size_t units, const SimulatedMachine& machine,
                         double bytes = 0.0);
 

@@ -16,7 +16,7 @@ constexpr LoopSpec dynamic(std::size_t grain) { return {LoopKind::kDynamic, grai
 SimulatedMachine machine(unsigned cores) { return {cores, 0.0, 0.0, 0.0}; }
 
 double makespan(Times costs, LoopSpec spec, const SimulatedMachine& m) {
-  return simulate_loop({std::move(costs), 0.0}, spec, m).makespan_ns;
+  return simulate_loop({std::move(costs)}, spec, m).makespan_ns;
 }
 
 TEST(SimulateLoop, OneCoreTakesTheSum) {
@@ -115,6 +115,45 @@ TEST(SimulateLoop, WhatOneCoreDoesNotNeedGoesToTheOther) {
   EXPECT_NEAR(loop.busy_ns[1], 8.0 / 7.0, 1e-9);
 }
 
+TEST(SimulateLoop, ACoreWorksAsLongAsItDidAndWaitsAsLongAsItsShareTakes) {
+  // Alone an iteration reads 8 bytes in 4 ns: 1 ns of that is waiting, where bare reading takes 8
+  // bytes a ns. Two cores that share 4 wait 4 ns each.
+  const LoopCosts costs{Times(4, 4.0), 8.0};
+  SimulatedMachine m = machine(2);
+  m.gb_per_s = 4.0;
+  m.alone_gb_per_s = 8.0;
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 2 * (3.0 + 4.0), 1e-9);
+  EXPECT_NEAR(simulate_loop(costs, dynamic(1), m).makespan_ns, 2 * (3.0 + 4.0), 1e-9);
+  // A core that is left alone has all 4.
+  EXPECT_NEAR(simulate_loop({Times(3, 4.0), 8.0}, {LoopKind::kStatic, 2}, m).makespan_ns,
+              7.0 + 3.0 + 2.0, 1e-9);
+  // Of 7 both draw 2 and leave 3: each has 5, and waits 1.6. Of 12 there are 10, more than alone.
+  m.gb_per_s = 7.0;
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 2 * (3.0 + 1.6), 1e-9);
+  m.gb_per_s = 12.0;
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 8.0, 1e-9);
+  // What drew more than bare reading did was waiting all the time.
+  m.gb_per_s = 2.0;
+  m.alone_gb_per_s = 1.0;
+  EXPECT_NEAR(simulate_loop(costs, kBlocks, m).makespan_ns, 32.0 / 2.0, 1e-9);
+}
+
+TEST(SimulateLoop, AChunkThatDoesNotFollowItsCoresLastOneStartsAnew) {
+  const LoopCosts costs{Times(8, 1.0), 0.0, 10.0};
+  // One core goes on from chunk to chunk, whatever the grain.
+  EXPECT_DOUBLE_EQ(simulate_loop(costs, dynamic(1), machine(1)).makespan_ns, 8.0);
+  EXPECT_DOUBLE_EQ(simulate_loop(costs, {LoopKind::kGuided, 1}, machine(1)).makespan_ns, 8.0);
+  // Blocks: the second core's only. Four chunks of one each: core 0 begins where it stood.
+  EXPECT_EQ(simulate_loop(costs, kBlocks, machine(2)).busy_ns, (Times{4, 14}));
+  EXPECT_EQ(simulate_loop(costs, {LoopKind::kStatic, 1}, machine(2)).busy_ns, (Times{34, 44}));
+  EXPECT_EQ(simulate_loop(costs, {LoopKind::kStatic, 2}, machine(2)).busy_ns, (Times{14, 24}));
+  const SimulatedLoop loop =
+      simulate_loop({{1, 1, 1, 1, 1, 1, 1, 1}, 0.0, 2.5}, dynamic(1), machine(2));
+  // Core 0: {0} to 1, {2} to 4.5, {4} to 8, {6} to 11.5; core 1: {1} to 3.5, {3} to 7, {5} to
+  // 10.5, {7} to 14.
+  EXPECT_EQ(loop.busy_ns, (Times{11.5, 14}));
+}
+
 TEST(SimulateLoop, MoreCoresThanIterationsStandIdle) {
   const SimulatedLoop loop = simulate_loop({{3, 4}, 0.0}, dynamic(1), machine(8));
   EXPECT_DOUBLE_EQ(loop.makespan_ns, 4.0);
@@ -148,6 +187,9 @@ TEST(SimulateStep, IsSplitIntoAtMostItsUnits) {
   EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 6, machine(4)), 4.0);   // two rounds of six parts
   SimulatedMachine m{4, 0.0, 5.0, 2.0};
   EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 0, m, 20.0), 15.0);
+  // 12 ns alone, 4 of them waiting for 20 bytes at 5 a ns; four parts get 0.5 a ns each.
+  m.alone_gb_per_s = 5.0;
+  EXPECT_DOUBLE_EQ(simulate_step_ns(12.0, 0, m, 20.0), (12.0 - 4.0) / 4 + 20.0 / 2.0 + 5.0);
 }
 
 }  // namespace

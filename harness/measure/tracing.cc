@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "reports/statistics.h"
+
 namespace ryz {
 namespace {
 
@@ -16,33 +18,50 @@ struct TracedRun {
   std::size_t tokens = 0;
 };
 
-TracedRun traced_run(Session& session, const CellSpec& spec, std::size_t prefill_tokens) {
-  std::vector<float> logits(session.weights().config.vocab);
-  session.prepare(spec);
-  const ClockNs now = steady_clock_ns();
-  Team& team = session.team(spec);
-  const auto traced = [&](std::size_t tokens) {
+// Runs a cell traced, again and again.
+class Tracer {
+ public:
+  Tracer(Session& session, const CellSpec& spec)
+      : session_(session),
+        spec_(spec),
+        team_(session.team(spec)),
+        logits_(session.weights().config.vocab) {
+    session.prepare(spec);
+  }
+
+  TracedRun operator()(std::size_t tokens, unsigned lanes = 1) {
     TracedRun run;
     run.tokens = tokens;
-    team.trace(&run.trace);
-    const std::uint64_t ns = now();
+    team_.trace(&run.trace, lanes);
+    const std::uint64_t ns = now_();
     const std::uint64_t ticks = trace_ticks();
     try {
-      if (spec.phase == Phase::kDecode) {
-        session.decode(spec, tokens, logits.data());
+      if (spec_.phase == Phase::kDecode) {
+        session_.decode(spec_, tokens, logits_.data());
       } else {
-        session.prefill(spec, tokens, logits.data());
+        session_.prefill(spec_, tokens, logits_.data());
       }
     } catch (...) {
-      team.trace(nullptr);
+      team_.trace(nullptr);
       throw;
     }
     const std::uint64_t ticks_taken = trace_ticks() - ticks;
-    run.ns = static_cast<double>(now() - ns);
-    team.trace(nullptr);
+    run.ns = static_cast<double>(now_() - ns);
+    team_.trace(nullptr);
     run.ns_per_tick = run.ns / static_cast<double>(ticks_taken);
     return run;
-  };
+  }
+
+ private:
+  Session& session_;
+  const CellSpec& spec_;
+  Team& team_;
+  std::vector<float> logits_;
+  ClockNs now_ = steady_clock_ns();
+};
+
+TracedRun traced_run(Session& session, const CellSpec& spec, std::size_t prefill_tokens) {
+  Tracer traced(session, spec);
   const bool decode = spec.phase == Phase::kDecode;
   TracedRun first = traced(decode ? 1 : prefill_tokens);
   if (decode && first.ns >= kSlowTokenNs) return first;
@@ -59,12 +78,42 @@ report::Attribution trace_attribution(Session& session, const CellSpec& spec,
                      costs.clock_read_ns);
 }
 
+double trace_restart_ns(Session& session, const CellSpec& spec, std::size_t prefill_tokens) {
+  constexpr int kMostPairs = 15;
+  constexpr double kLongEnoughNs = 2e9;
+  CellSpec tile_by_tile = spec;
+  tile_by_tile.threads = 1;
+  tile_by_tile.schedule.loop = {LoopKind::kStatic, 1};
+  Tracer traced(session, tile_by_tile);
+  const std::size_t tokens = spec.phase == Phase::kDecode ? 1 : prefill_tokens;
+  traced(tokens);  // warms up
+  std::vector<double> extra;
+  double spent = 0.0;
+  for (int pair = 0; pair < kMostPairs && spent < kLongEnoughNs; ++pair) {
+    const TracedRun in_order = traced(tokens);
+    const TracedRun in_turns = traced(tokens, 2);
+    spent += in_order.ns + in_turns.ns;
+    const auto loops_ns = [](const TracedRun& run) {
+      double ticks = 0.0;
+      for (const TracedStep& s : run.trace.workers.at(0).steps) {
+        ticks += static_cast<double>(s.loop_ticks);
+      }
+      return ticks * run.ns_per_tick;
+    };
+    const auto chunks = static_cast<double>(in_turns.trace.workers[0].chunks);
+    if (chunks == 0.0) return 0.0;
+    extra.push_back((loops_ns(in_turns) - loops_ns(in_order)) / chunks);
+  }
+  return std::max(0.0, report::median(extra));
+}
+
 ProjectionSource trace_projection(Session& session, const CellSpec& spec,
                                   std::size_t prefill_tokens, double weights_bytes,
-                                  bool from_memory) {
+                                  bool from_memory, double restart_ns) {
   constexpr int kRuns = 3;
   ProjectionSource source;
   source.from_memory = from_memory;
+  source.restart_ns = restart_ns;
   double fastest = 0.0;
   for (int i = 0; i < kRuns; ++i) {
     const TracedRun run = traced_run(session, spec, prefill_tokens);
@@ -78,6 +127,7 @@ ProjectionSource trace_projection(Session& session, const CellSpec& spec,
         replay_steps(one, first, run.ns_per_tick, from_memory ? weights_bytes : 0.0,
                      from_memory ? static_cast<double>(session.weights().head_bytes()) : 0.0);
   }
+  for (ReplayStep& step : source.steps) step.loop.restart_ns = restart_ns;
   CellSpec two = spec;
   two.threads = 2;
   source.costs = measure_team_costs(session.team(two), steady_clock_ns());
