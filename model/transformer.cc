@@ -298,6 +298,17 @@ Transformer::Transformer(const Weights& weights, std::size_t context) : weights_
   }
 }
 
+void check_tokens(const Config& config, std::span<const std::int32_t> tokens) {
+  if (tokens.empty()) throw InputError("no tokens were given; a forward pass needs at least one");
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] < 0 || static_cast<std::size_t>(tokens[i]) >= config.vocab) {
+      throw InputError("token " + std::to_string(tokens[i]) + " (number " + std::to_string(i + 1) +
+                       " of the input) is outside the vocabulary of " +
+                       std::to_string(config.vocab));
+    }
+  }
+}
+
 Transformer::~Transformer() = default;
 
 void Transformer::reset() { state_->position = 0; }
@@ -308,14 +319,7 @@ void Transformer::forward(std::span<const std::int32_t> tokens, const Combinatio
                           const PackedModel* packed, Team& team, LogitsFor which, float* logits,
                           const ProductObserver* observer) {
   State& state = *state_;
-  if (tokens.empty()) throw InputError("no tokens were given; a forward pass needs at least one");
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] < 0 || static_cast<std::size_t>(tokens[i]) >= weights_.config.vocab) {
-      throw InputError("token " + std::to_string(tokens[i]) + " (number " + std::to_string(i + 1) +
-                       " of the input) is outside the vocabulary of " +
-                       std::to_string(weights_.config.vocab));
-    }
-  }
+  check_tokens(weights_.config, tokens);
   if (tokens.size() > state.context - state.position) {
     throw InputError("the context of " + std::to_string(state.context) +
                      " positions is full: " + std::to_string(state.position) + " are used and " +

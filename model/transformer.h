@@ -27,6 +27,9 @@ struct ProductRecord {
 };
 using ProductObserver = std::function<void(const ProductRecord&)>;
 
+// Throws InputError where there is no token, or one that the vocabulary does not have.
+void check_tokens(const Config& config, std::span<const std::int32_t> tokens);
+
 enum class LogitsFor : std::uint8_t { kLastToken, kEveryToken };
 
 class Transformer {

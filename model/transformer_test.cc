@@ -249,7 +249,7 @@ TEST(Transformer, EveryExactKernelGivesTheNaiveLogits) {
       const std::vector<float> decode =
           logits_in_parts(weights, combination, &it->second, 2, kDecode);
       const std::vector<float> prefill =
-          logits_in_parts(weights, combination, &it->second, 2, kPrefill);
+          logits_in_parts(weights, combination, &it->second, 3, kPrefill);
       if (kernel->encoding->exact) {
         EXPECT_TRUE(same(expected, decode)) << name;
         EXPECT_TRUE(same(expected, prefill)) << name;

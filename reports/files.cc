@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "reports/error.h"
@@ -139,6 +140,25 @@ void sync_directory(const std::string& path) {
   if (file.get() >= 0) ::fsync(file.get());
 }
 
+// A stream's temporary file gets the target's permissions and reaches the disk. 0 or errno.
+int settle_temporary(const std::string& name, const Target& target) {
+  Descriptor file(::open(name.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return errno;
+  if (target.exists && ::fchmod(file.get(), target.mode) != 0) return errno;
+  return ::fsync(file.get()) != 0 ? errno : 0;
+}
+
+// Renames the temporary file over the target, or removes it where something failed.
+void finish(const std::string& path, const Target& target, const std::string& temporary,
+            int error) {
+  if (error == 0 && ::rename(temporary.c_str(), target.path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(temporary.c_str());
+    cannot_write(path, error);
+  }
+  sync_directory(target.path);
+}
+
 }  // namespace
 
 std::string read_file(const std::string& path) {
@@ -173,13 +193,23 @@ void write_file(const std::string& path, std::string_view text) {
     return;
   }
   const std::string temporary = temporary_name(target.path);
-  int error = fill_temporary(temporary, target, text);
-  if (error == 0 && ::rename(temporary.c_str(), target.path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(temporary.c_str());
-    cannot_write(path, error);
+  finish(path, target, temporary, fill_temporary(temporary, target, text));
+}
+
+void write_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
+  const Target target = target_of(path);
+  const std::string name = target.direct ? target.path : temporary_name(target.path);
+  errno = 0;
+  std::ofstream file(name, std::ios::binary | (target.direct ? std::ios::app : std::ios::trunc));
+  if (file) write(file);
+  file.close();
+  // A stream keeps no reason; the system's last one is the best there is.
+  const int error = file.good() ? 0 : errno != 0 ? errno : EIO;
+  if (target.direct) {
+    if (error != 0) cannot_write(path, error);
+    return;
   }
-  sync_directory(target.path);
+  finish(path, target, name, error != 0 ? error : settle_temporary(name, target));
 }
 
 void check_writable(const std::string& path) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,9 @@ std::string read_file(const std::string& path);
 // see the old file or the new one, and an error leaves the old one as it was. Devices and pipes
 // (/dev/stdout, /dev/full) are written directly.
 void write_file(const std::string& path, std::string_view text);
+
+// The same of what is too large for memory: `write` puts it into the stream.
+void write_file(const std::string& path, const std::function<void(std::ostream&)>& write);
 
 // Tries what write_file() will need, so that a run of minutes does not end with nowhere to write.
 void check_writable(const std::string& path);

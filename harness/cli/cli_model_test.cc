@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -56,8 +57,15 @@ TEST_F(Cli, ContextAndTokensOutOfRangeAreOneClearError) {
   expect_one_error(lab("eval --model tiny --tokens 1 --generate 4096"), 5, "4096 positions");
   expect_one_error(lab("eval --model tiny --tokens 1 --generate 18446744073709551615"), 5,
                    "4096 positions");
-  expect_one_error(lab("eval --model tiny --tokens 512"), 5, "vocabulary of 512");
+  // Nothing is timed for a prompt that cannot be.
+  const Outcome outside = lab("eval --model tiny --tokens 512");
+  expect_one_error(outside, 5, "vocabulary of 512");
+  EXPECT_EQ(outside.err.find("prompt by"), std::string::npos) << outside.err;
   expect_one_error(lab("eval --model tiny --tokens ''"), 2, "--tokens");
+  // Only a flag that this command has is advised.
+  const Outcome threads = lab("eval --model tiny --tokens 1 --threads 1000");
+  expect_one_error(threads, 2, " at most");
+  EXPECT_EQ(threads.err.find("--oversubscribe"), std::string::npos) << threads.err;
   expect_one_error(lab("eval --model tiny --tokens -1"), 2, "--tokens");
 }
 
@@ -66,7 +74,6 @@ TEST_F(Cli, ExportWritesFilesThatAreTheSameModel) {
     const std::string name = type;
     const Outcome o = lab("export --model tiny --seed 7 --out " + name + ".gguf --type " + name);
     ASSERT_EQ(o.code, 0) << o.err;
-    EXPECT_FALSE(fs::exists(dir_ / (name + ".gguf.part")));
     ASSERT_EQ(lab("eval --model " + name + ".gguf --tokens 1,5,9 --logits " + name + ".json").code,
               0);
     EXPECT_NE(slurp(dir_ / (name + ".gguf")).find("tokenizer.ggml.token_type"), std::string::npos);
@@ -80,6 +87,22 @@ TEST_F(Cli, ExportWritesFilesThatAreTheSameModel) {
   expect_one_error(lab("export --model huge --out x.gguf"), 2, "huge");
   expect_one_error(lab("export --model tiny --out x.gguf --type q4_0"), 2, "--type");
   expect_one_error(lab("export --model tiny --out /no/such/folder/x.gguf"), 5, "/no/such/folder");
+}
+
+// A device behind a link, so that a mistake here replaces the link only.
+TEST_F(Cli, ExportReplacesNoDeviceAndLeavesNothingHalf) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  fs::create_symlink("/dev/full", dir_ / "full.gguf");
+  expect_one_error(lab("export --model tiny --out full.gguf"), 5, "No space left");
+  EXPECT_TRUE(fs::is_symlink(dir_ / "full.gguf"));
+  // The file behind a link is replaced, not the link, and nothing is left beside it.
+  fs::create_directory(dir_ / "real");
+  std::ofstream(dir_ / "real/m.gguf") << "old";
+  fs::create_symlink("real/m.gguf", dir_ / "link.gguf");
+  ASSERT_EQ(lab("export --model tiny --out link.gguf").code, 0);
+  EXPECT_TRUE(fs::is_symlink(dir_ / "link.gguf"));
+  EXPECT_EQ(slurp(dir_ / "real/m.gguf").rfind("GGUF", 0), 0U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_ / "real"), fs::directory_iterator()), 1);
 }
 
 TEST_F(Cli, LogitsThatAreNotFiniteAreExitFour) {

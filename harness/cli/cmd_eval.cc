@@ -15,6 +15,7 @@
 #include "harness/measure/session.h"
 #include "harness/plan/usage_error.h"
 #include "model/errors.h"
+#include "model/transformer.h"
 #include "reports/json_text.h"
 #include "reports/render/format.h"
 #include "reports/report_json.h"
@@ -143,6 +144,7 @@ void add_eval(CLI::App& app, Context& context) {
     Team loader({spec.threads, {}});
     SessionOptions options;
     Weights weights = open_model(flags->model, flags->seed, loader);
+    check_tokens(weights.config, tokens);
     options.prompt = tokens;
     options.context = positions_of(weights.config, tokens.size(), flags->generate);
     options.cpus = machine_cpus();

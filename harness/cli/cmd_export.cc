@@ -1,11 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <memory>
+#include <ostream>
 
 #include "harness/cli/commands.h"
 #include "harness/cli/flags.h"
@@ -13,7 +10,7 @@
 #include "harness/plan/usage_error.h"
 #include "model/gguf_writer.h"
 #include "model/weights.h"
-#include "reports/error.h"
+#include "reports/files.h"
 
 namespace ryz {
 namespace {
@@ -30,19 +27,6 @@ constexpr Type kTypes[] = {
     {"tq2_0", TernaryFormat::kTq2, "bitnet", FfnActivation::kSilu, "llama.cpp"},
     {"tq1_0", TernaryFormat::kTq1, "bitnet", FfnActivation::kSilu, "llama.cpp"},
 };
-
-// A gigabyte does not go through memory, as reports do: beside the target, then over it.
-void write_whole(const Weights& weights, const ModelFormat& format, const std::string& path) {
-  const std::string part = path + ".part";
-  errno = 0;
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  if (file) write_model(weights, file, format);
-  file.close();
-  if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) return;
-  const std::string why = errno == 0 ? "unknown reason" : std::strerror(errno);
-  std::remove(part.c_str());
-  throw report::ReportError(path + ": cannot be written: " + why);
-}
 
 }  // namespace
 
@@ -80,10 +64,13 @@ void add_export(CLI::App& app, Context& context) {
     while (type->name != flags->type) ++type;
     config->arch = type->arch;
     config->activation = type->activation;
+    report::check_writable(flags->out);
     const unsigned threads = parse_threads("", false, false).front();
     Team team({threads, {}});
     const Weights weights = make_weights(*config, flags->seed, team);
-    write_whole(weights, {type->format, true}, flags->out);
+    report::write_file(flags->out, [&](std::ostream& file) {
+      write_model(weights, file, {type->format, true});
+    });
     print_result(fmt::format("{}: {} as {}, seed {}, for {} and ryz-lab", flags->out, config->name,
                              type->name, flags->seed, type->readers));
     context.verdict = "ok";

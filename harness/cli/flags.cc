@@ -338,18 +338,21 @@ std::vector<std::int32_t> parse_tokens(const std::string& flag, const std::strin
 namespace {
 
 std::vector<unsigned> thread_list(const std::string& text, bool oversubscribe,
-                                  const Topology& topology, unsigned cores, const char* who) {
+                                  const Topology& topology, unsigned cores, const char* who,
+                                  bool has_oversubscribe = true) {
   std::vector<unsigned> threads;
   for (const std::uint64_t t : parse_axis(
            text, threads_axis(cores, topology.hardware_threads(), topology.performance_cores()))) {
     if (t > cores && !oversubscribe) {
-      throw UsageError({.id = "RZ212",
-                        .message = fmt::format("{} threads, but {} {} core{}", t, who, cores,
-                                               cores == 1 ? "" : "s"),
-                        .flag = "--threads",
-                        .text = text,
-                        .length = std::max<std::size_t>(1, text.size()),
-                        .help = "--oversubscribe takes them all the same, and says so"});
+      throw UsageError(
+          {.id = "RZ212",
+           .message =
+               fmt::format("{} threads, but {} {} core{}", t, who, cores, cores == 1 ? "" : "s"),
+           .flag = "--threads",
+           .text = text,
+           .length = std::max<std::size_t>(1, text.size()),
+           .help = has_oversubscribe ? "--oversubscribe takes them all the same, and says so"
+                                     : fmt::format("give {} at most", cores)});
     }
     constexpr std::uint64_t kMostThreads = 1024;
     if (t > kMostThreads) {
@@ -370,7 +373,7 @@ std::vector<unsigned> parse_threads(const std::string& text, bool oversubscribe,
   const Topology& topology = machine_topology();
   const unsigned cores = std::max(1U, runnable_cores(read_machine(topology)));
   if (!text.empty()) {
-    return thread_list(text, oversubscribe, topology, cores, "this process may use");
+    return thread_list(text, oversubscribe, topology, cores, "this process may use", curve);
   }
   constexpr unsigned kMost = 8;
   std::vector<unsigned> threads;

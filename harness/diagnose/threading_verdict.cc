@@ -97,7 +97,7 @@ class ThreadingJudge {
           ratio_evidence("repaired schedule over this one", *e_.repaired_over_subject));
     }
     for (const FaultEvidence& f : e_.faults) {
-      std::string text = f.code + ": without " + f.what + " over with it";
+      std::string text = f.code + ": speed without " + f.what + " over speed with it";
       if (!excludes_one(f.gain)) text += "; not shown here";
       v_.evidence.push_back(ratio_evidence(text, f.gain));
     }

@@ -1,5 +1,6 @@
 #include "kernels/encodings/triple_x64.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/encodings/triple.h"
@@ -16,19 +17,32 @@ std::size_t activation_table_bytes(std::size_t cols) {
   return units_of(cols) * kTripleCodesPerWord * kTripleTableStride * sizeof(std::int16_t);
 }
 
+// The word of nine trits in a row, and of nine zeros.
+constexpr int kPlaces[kTripleWordCols] = {1,      3,       9,       1 << 5, 3 << 5,
+                                          9 << 5, 1 << 10, 3 << 10, 9 << 10};
+
+std::uint16_t word_of(const std::int8_t* trits) {
+  int word = kTripleZero;
+  for (std::size_t i = 0; i < kTripleWordCols; ++i) word += trits[i] * kPlaces[i];
+  return static_cast<std::uint16_t>(word);
+}
+
 void pack_tile(const std::int8_t* trits, std::size_t stride, std::size_t rows, std::size_t cols,
                std::uint8_t* out) {
-  for (std::size_t r = 0; r < kTripleX64Rows; ++r) {
-    for (std::size_t u = 0; u < units_of(cols); ++u) {
-      unsigned word = 0;
-      for (std::size_t i = 0; i < kTripleWordCols; ++i) {
-        const std::size_t k = u * kTripleWordCols + i;
-        const auto x = r < rows && k < cols ? static_cast<unsigned>(trits[r * stride + k] + 1) : 1u;
-        const auto place = power_of_three(static_cast<unsigned>(i % kTripleCols));
-        word += x * place << (5 * (i / kTripleCols));
+  // Units in the outer loop: what is written together lies together.
+  for (std::size_t u = 0; u < units_of(cols); ++u) {
+    const std::size_t first = u * kTripleWordCols;
+    const std::size_t n = std::min(kTripleWordCols, cols - first);
+    for (std::size_t r = 0; r < kTripleX64Rows; ++r) {
+      std::uint16_t word = kTripleZero;
+      if (r < rows && n == kTripleWordCols) {
+        word = word_of(trits + r * stride + first);
+      } else if (r < rows) {
+        std::int8_t last[kTripleWordCols] = {};
+        std::copy_n(trits + r * stride + first, n, last);
+        word = word_of(last);
       }
-      const auto bits = static_cast<std::uint16_t>(word);
-      std::memcpy(out + u * kTripleX64UnitBytes + 2 * r, &bits, sizeof bits);
+      std::memcpy(out + u * kTripleX64UnitBytes + 2 * r, &word, sizeof word);
     }
   }
 }

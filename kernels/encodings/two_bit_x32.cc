@@ -18,13 +18,12 @@ std::size_t tile_bytes(std::size_t cols) { return groups_of(cols) * kTwoBitX32Gr
 
 void pack_tile(const std::int8_t* trits, std::size_t stride, std::size_t rows, std::size_t cols,
                std::uint8_t* out) {
-  const std::size_t groups = groups_of(cols);
-  for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
-    const std::int8_t* w = trits + r * stride;
-    for (std::size_t g = 0; g < groups; ++g) {
+  // Groups in the outer loop: what is written together lies together.
+  for (std::size_t g = 0; g < groups_of(cols); ++g) {
+    for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
       std::uint32_t dword = kAllZero;
       if (r < rows) {
-        const std::int8_t* four = w + g * kTwoBitX32GroupCols;
+        const std::int8_t* four = trits + r * stride + g * kTwoBitX32GroupCols;
         dword = plus_one(load_word<std::uint32_t>(four)) |
                 plus_one(load_word<std::uint32_t>(four + 4)) << 2 |
                 plus_one(load_word<std::uint32_t>(four + 8)) << 4 |

@@ -219,6 +219,11 @@ Answer what_next(const Report& report) {
     steps.push_back(fmt::format("Find out why {} is wrong{}", c.id, how));
     break;
   }
+  if (steps.empty()) {
+    for (const Verdict& v : report.verdicts) {
+      if (!v.next_step.empty()) steps.push_back("nothing blocks it; " + v.next_step);
+    }
+  }
   if (const auto half = typical_half_width(report); half && *half > 0.1) {
     steps.emplace_back(
         "Measure again with more --rounds on a quiet machine: half of the intervals "

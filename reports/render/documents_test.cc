@@ -89,6 +89,20 @@ TEST(Answers, AWrongCellThatShouldBeRightBlocks) {
                               "Find out why decode/avx2/quad/s4/t4 is wrong"});
 }
 
+TEST(Answers, WhatIsClearStillSaysWhatWouldHelp) {
+  Report r = sample_report();
+  for (Verdict& v : r.verdicts) {
+    v.state = State::kClear;
+    v.next_step.clear();
+  }
+  EXPECT_EQ(all_answers(r).find("Nothing blocks it"), std::string::npos);
+  r.verdicts[2].next_step = "fewer bytes a token would help";
+  expect_all(all_answers(r), {"Nothing blocks it; fewer bytes a token would help."});
+  r.verdicts[1].state = State::kBlocked;
+  r.verdicts[1].next_step = "use bit-planes";
+  EXPECT_EQ(all_answers(r).find("fewer bytes"), std::string::npos);
+}
+
 TEST(Answers, WideIntervalsAreCalledNoise) {
   Report r = sample_report();
   for (Cell& c : r.cells) {
