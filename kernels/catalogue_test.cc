@@ -30,7 +30,8 @@ TEST(Catalogue, KernelsReadItsEncodings) {
     EXPECT_EQ(catalogue.find_encoding(k->encoding->name), k->encoding) << k->name;
     EXPECT_EQ(catalogue.find_kernel(k->name, k->encoding->name), k);
     EXPECT_EQ(k->build != nullptr, k->table_bytes != nullptr) << k->name;
-    EXPECT_EQ(k->build != nullptr, k->encoding->table_kind != TableKind::kNone) << k->name;
+    // A kernel of an encoding without a table may have one of its own.
+    if (k->encoding->table_kind != TableKind::kNone) EXPECT_NE(k->build, nullptr) << k->name;
   }
 }
 

@@ -4,6 +4,7 @@
 #include "harness/cli/config.h"
 #include "harness/cli/flags.h"
 #include "harness/cli/output.h"
+#include "harness/plan/usage_error.h"
 
 namespace ryz {
 namespace {
@@ -61,6 +62,14 @@ void add_diagnose(CLI::App& app, Context& context) {
     if (!options.self_test) {
       options.ladder_model =
           flags->model->count() > 0 && flags->ladder != "none" ? "" : flags->ladder;
+    }
+    if (!flags->outputs.fix_log.empty() && options.ladder_model == "none") {
+      throw UsageError({.id = "RZ223",
+                        .message = "a fix log tells the ladder, and this run has none",
+                        .flag = "--fix-log",
+                        .text = flags->outputs.fix_log,
+                        .length = flags->outputs.fix_log.size(),
+                        .help = "leave out --ladder none, and --inject"});
     }
     options.fail_under = flags->fail_under;
     options.gate_asked = flags->gate->count() > 0;

@@ -133,6 +133,7 @@ TEST_P(SchedulingFaults, AreNamedByTheirOwnCode) {
   if (!has_two_cores(report)) GTEST_SKIP() << "one core";
   EXPECT_EQ(code(report, "threading"), expected) << summary(report, "threading");
   EXPECT_EQ(code(report, "encoding"), "OK");
+  EXPECT_EQ(code(report, "simd"), "OK") << summary(report, "simd");
   EXPECT_EQ(report.exit_code, 0);
   // What ran is read back, not taken from what was asked for.
   const std::string name = fault;
