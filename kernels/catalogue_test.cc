@@ -31,7 +31,9 @@ TEST(Catalogue, KernelsReadItsEncodings) {
     EXPECT_EQ(catalogue.find_kernel(k->name, k->encoding->name), k);
     EXPECT_EQ(k->build != nullptr, k->table_bytes != nullptr) << k->name;
     // A kernel of an encoding without a table may have one of its own.
-    if (k->encoding->table_kind != TableKind::kNone) EXPECT_NE(k->build, nullptr) << k->name;
+    if (k->encoding->table_kind != TableKind::kNone) {
+      EXPECT_NE(k->build, nullptr) << k->name;
+    }
   }
 }
 
