@@ -6,6 +6,7 @@
 // Ranges. Its words are at most 217 + 32·224 = 7385, the sums of seven T + 512. Int16 sums of a
 // block wrap around freely: they begin at -512 a group, so what is left at its end is Σ T, at most
 // 63·512 = 32256 in magnitude.
+#include "kernels/cpu.h"
 #include "kernels/encodings/quad.h"
 #include "kernels/encodings/quad_x256.h"
 #include "kernels/kernel.h"
@@ -217,6 +218,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   tally_call(kCompiledIsa);
   const std::size_t groups = groups_of(weights.cols);
   const bool one = activations.tokens == 1;
+  const bool ask = !follows_streams();
   const std::size_t block_groups = one ? kOneTokenBlock : kBlock;
   for (std::size_t first = 0; first < activations.tokens; first += kTokens) {
     const std::size_t rest = activations.tokens - first;
@@ -233,7 +235,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               live, g == 0};
           std::int32_t* const to = out + t * out_stride + (r - rows.begin);
           // Later tokens find the codes in the L1 cache.
-          if (t == first) {
+          if (t == first && ask) {
             multiply_block<true>(block, codes + weights.tile_bytes, to);
           } else {
             multiply_block<false>(block, nullptr, to);

@@ -191,11 +191,7 @@ inline void run_group(Multiplier& multiplier, Lookups& lookups) {
     tile += n;
   }
   for (; tile < lookups.tiles(); ++tile) {
-    const std::uint16_t* offsets = lookups.begin_tile(tile);
-    Vector* to = lookups.sums(tile);
-    for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
-      add_row<kEmpty>(lookups.tables(), offsets + 4 * r, to[r]);
-    }
+    add_tile<kEmpty>(lookups.tables(), lookups.begin_tile(tile), lookups.sums(tile));
   }
 }
 
@@ -210,6 +206,19 @@ inline void run(Multiplier& multiplier, Lookups& lookups) {
     lookups.end_group();
   }
   while (!multiplier.done()) run_multiplier(multiplier);
+}
+
+// Whole blocks of tokens only, the others are read where they lie.
+std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
+  return tokens / kTokens * BlockLayout{groups_of(cols)}.bytes();
+}
+
+void build(const Activations& activations, GroupRange columns, void* table) noexcept {
+  const BlockLayout layout{groups_of(activations.cols)};
+  for (std::size_t t = 0; t + kTokens <= activations.tokens; t += kTokens) {
+    build_block(activations.q + t * activations.stride, activations.stride, kTokens, layout,
+                columns, static_cast<std::uint8_t*>(table) + t / kTokens * layout.bytes());
+  }
 }
 
 void multiply(const PackedView& weights, const Activations& activations, const void* table,
@@ -242,9 +251,9 @@ void multiply(const PackedView& weights, const Activations& activations, const v
       std::int32_t* to = out + b * kTokens * out_stride + first * kTwoBitX32Rows;
       Multiplier multiplier({codes + first * weights.tile_bytes, weights.tile_bytes, by_vnni,
                              layout, block, activations.sums + b * kTokens, to, out_stride});
-      auto& lookups = *new (scratch) Lookups({codes + (first + by_vnni) * weights.tile_bytes,
-                                              weights.tile_bytes, by_table, layout, block,
-                                              to + by_vnni * kTwoBitX32Rows, out_stride});
+      auto& lookups = *new (scratch) Lookups(
+          {codes + (first + by_vnni) * weights.tile_bytes, weights.tile_bytes, by_table, layout,
+           block, to + by_vnni * kTwoBitX32Rows, out_stride, by_table * kTwoBitX32Rows});
       run(multiplier, lookups);
     }
   }

@@ -42,10 +42,6 @@ std::size_t groups_of(std::size_t cols) {
   return (cols + kTwoBitX32GroupCols - 1) / kTwoBitX32GroupCols;
 }
 
-std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
-  return tokens / kTokens * BlockLayout{groups_of(cols)}.bytes();
-}
-
 inline __m512i four_rows(const std::int8_t* q, std::size_t stride) {
   const auto load = [&](std::size_t t) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(q + t * stride));
@@ -98,16 +94,21 @@ inline void build_group(const std::int8_t* q, std::size_t stride, BlockLayout la
   }
 }
 
-// Columns in groups of one; whole blocks of tokens only, the others are read where they lie.
-void build(const Activations& activations, GroupRange columns, void* table) noexcept {
-  const BlockLayout layout{groups_of(activations.cols)};
+// A block from `count` tokens, zeros for those that are missing. Columns in groups of one.
+inline void build_block(const std::int8_t* q, std::size_t stride, std::size_t count,
+                        BlockLayout layout, GroupRange columns, std::uint8_t* block) {
   const std::size_t end = groups_of(columns.end);
-  for (std::size_t t = 0; t + kTokens <= activations.tokens; t += kTokens) {
-    auto* block = static_cast<std::uint8_t*>(table) + t / kTokens * layout.bytes();
-    const std::int8_t* q = activations.q + t * activations.stride;
-    for (std::size_t g = columns.begin / kTwoBitX32GroupCols; g < end; ++g) {
-      build_group(q + g * kTwoBitX32GroupCols, activations.stride, layout, g, block);
+  alignas(64) std::int8_t padded[kTokens][kTwoBitX32GroupCols] = {};
+  for (std::size_t g = columns.begin / kTwoBitX32GroupCols; g < end; ++g) {
+    const std::int8_t* at = q + g * kTwoBitX32GroupCols;
+    if (count == kTokens) {
+      build_group(at, stride, layout, g, block);
+      continue;
     }
+    for (std::size_t t = 0; t < count; ++t) {
+      __builtin_memcpy(padded[t], at + t * stride, kTwoBitX32GroupCols);
+    }
+    build_group(padded[0], kTwoBitX32GroupCols, layout, g, block);
   }
 }
 
@@ -163,6 +164,14 @@ inline void add_row(const Tables& tables, const std::uint16_t* offsets, Vector& 
   _mm512_store_si512(to, sum);
 }
 
+// A tile by the group's tables.
+template <bool kEmpty>
+inline void add_tile(const Tables& tables, const std::uint16_t* offsets, Vector* sums) {
+  for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
+    add_row<kEmpty>(tables, offsets + 4 * r, sums[r]);
+  }
+}
+
 // Goes through groups × tiles, the last fastest.
 class Lookups {
  public:
@@ -176,6 +185,9 @@ class Lookups {
     const std::uint8_t* block;
     std::int32_t* out;
     std::size_t out_stride;
+    // What of the last tile and of the block exists.
+    std::size_t rows;  // of all tiles
+    std::size_t tokens = kTokens;
   };
 
   explicit Lookups(const Operands& operands) : to_(operands) {}
@@ -272,7 +284,9 @@ class Lookups {
 
   // Sums go to `out`, transposed.
   void widen() {
-    for (std::size_t r = 0; r < to_.tiles * kTwoBitX32Rows; r += 16) {
+    for (std::size_t r = 0; r < to_.rows; r += 16) {
+      const auto live =
+          static_cast<__mmask16>(to_.rows - r < 16 ? (1u << (to_.rows - r)) - 1 : 0xFFFFu);
       for (std::size_t half = 0; half < 2; ++half) {
         __m512i v[16];
 #pragma GCC unroll 16
@@ -283,9 +297,10 @@ class Lookups {
         transpose(v);
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < 16; ++i) {
+          if (16 * half + i >= to_.tokens) break;
           std::int32_t* out = to_.out + (16 * half + i) * to_.out_stride + r;
-          if (written_) v[i] = _mm512_add_epi32(v[i], _mm512_loadu_si512(out));
-          _mm512_storeu_si512(out, v[i]);
+          if (written_) v[i] = _mm512_add_epi32(v[i], _mm512_maskz_loadu_epi32(live, out));
+          _mm512_mask_storeu_epi32(out, live, v[i]);
         }
       }
     }
