@@ -40,7 +40,7 @@ TEST(OldReports, KeepTheirCellsSpeedsLadderAndVerdicts) {
 }
 
 TEST(OldReports, LackWhatCameLaterAndDoNotInventIt) {
-  const Report r = read_report(std::string(RYZ_BASELINES_DIR) + "/schema-1.0.json");
+  const Report r = read_report(RYZ_BASELINES_DIR "/schema-1.0.json");
   for (const Cell& c : r.cells) {
     for (const Sample& s : c.samples) {
       EXPECT_FALSE(s.cpu_ratio.has_value());

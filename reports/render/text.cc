@@ -112,15 +112,8 @@ std::string render_text(const Report& report, const TextOptions& options) {
     for (const MultiplyRate& m : report.multiply_rate) {
       rates.push_back(fmt::format("{} at t={}", number_text(m.gmac_per_s), m.threads));
     }
-    if (!rates.empty()) line += "; int8 10^9 multiply-adds/s " + join(rates, ", ");
+    if (!rates.empty()) line += "; int8 GMAC/s " + join(rates, ", ");
     result += labelled("roof", line, options);
-  }
-  if (!report.multiply_rate.empty()) {
-    std::vector<std::string> rates;
-    for (const MultiplyRate& r : report.multiply_rate) {
-      rates.push_back(fmt::format("{} at t={}", number_text(r.gmac_per_s), r.threads));
-    }
-    result += labelled("", "int8 GMAC/s " + join(rates, ", "), options);
   }
   for (const auto& table : speed_tables(report, options.width)) result += titled(table, options);
   // All of them with --all.
