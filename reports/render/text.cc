@@ -102,18 +102,17 @@ std::string render_text(const Report& report, const TextOptions& options) {
   if (!report.catalogue.empty()) {
     result += labelled("catalogue", catalogue_line(report), options);
   }
-  if (!report.read_bandwidth.empty()) {
-    std::vector<std::string> roofs;
-    for (const Bandwidth& b : report.read_bandwidth) {
-      roofs.push_back(fmt::format("{} at t={}", number_text(b.gb_per_s), b.threads));
-    }
-    std::string line = "read GB/s " + join(roofs, ", ");
-    std::vector<std::string> rates;
-    for (const MultiplyRate& m : report.multiply_rate) {
-      rates.push_back(fmt::format("{} at t={}", number_text(m.gmac_per_s), m.threads));
-    }
-    if (!rates.empty()) line += "; int8 GMAC/s " + join(rates, ", ");
-    result += labelled("roof", line, options);
+  std::vector<std::string> roofs;
+  for (const Bandwidth& b : report.read_bandwidth) {
+    roofs.push_back(fmt::format("{} at t={}", number_text(b.gb_per_s), b.threads));
+  }
+  std::vector<std::string> rates;
+  for (const MultiplyRate& m : report.multiply_rate) {
+    rates.push_back(fmt::format("{} at t={}", number_text(m.gmac_per_s), m.threads));
+  }
+  if (!roofs.empty()) result += labelled("roof", "read GB/s " + join(roofs, ", "), options);
+  if (!rates.empty()) {
+    result += labelled(roofs.empty() ? "roof" : "", "int8 GMAC/s " + join(rates, ", "), options);
   }
   for (const auto& table : speed_tables(report, options.width)) result += titled(table, options);
   // All of them with --all.
