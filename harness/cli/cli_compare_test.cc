@@ -182,7 +182,8 @@ TEST_F(CliCompare, ReportWritesEveryOtherForm) {
   expect_one_error(lab("report base.json --against base.json"), 2, "--html");
   expect_one_error(lab("report base.json --fix-log log.md"), 5, "no ladder");
   // Said before anything is measured.
-  expect_one_error(lab("diagnose --model tiny --ladder none --fix-log log.md"), 2, "has none");
+  expect_one_error(lab("diagnose --model tiny --ladder none --allow-debug --fix-log log.md"), 2,
+                   "has none");
   EXPECT_FALSE(fs::exists(dir_ / "log.md"));
   EXPECT_EQ(lab("compare base.json base.json --html c.html --junit c.xml --allow-underpowered "
                 "--gate all")
