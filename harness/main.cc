@@ -216,4 +216,12 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+// run() catches what commands throw; what setting them up throws, for want of memory, ends here.
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (...) {
+    std::fputs("error: could not start\nryz-lab: verdict=error exit=7\n", stderr);
+    return ryz::kExitEnvironment;
+  }
+}

@@ -328,7 +328,7 @@ TEST_P(ActivationTableTest, HoldsEverySum) {
       std::vector<std::int8_t> q(tokens * row, 0);
       std::vector<std::int32_t> sums(tokens, 0);
       for (std::size_t i = 0; i < q.size(); ++i) {
-        if (i % row < cols) q[i] = i % 5 == 0 ? -128 : static_cast<std::int8_t>(i * 37);
+        if (i % row < cols) q[i] = static_cast<std::int8_t>(i % 5 == 0 ? 128 : i * 37);
       }
       const std::size_t bytes = kernel->table_bytes(cols, tokens);
       EXPECT_EQ(bytes, tokens * kernel->encoding->activation_table_bytes(cols));

@@ -99,7 +99,7 @@ std::vector<Case> hard_cases(bool quick) {
 std::int8_t weight(WeightFill fill, Random& random) {
   switch (fill) {
     case WeightFill::kRandom:
-      return static_cast<std::int8_t>(random.below(3)) - 1;
+      return static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
     case WeightFill::kMinusOne:
       return -1;
     case WeightFill::kZero:

@@ -173,7 +173,8 @@ void add_exec_flags(CLI::App& cmd, Flags& flags) {
 
 // Cells that did not regress again in a second measurement are unclear.
 report::CompareResult confirmed(const ExecOptions& exec, const Flags& flags,
-                                report::CompareOptions options, report::CompareResult first) {
+                                const report::CompareOptions& options,
+                                report::CompareResult first) {
   for (unsigned i = 0; i < flags.confirm && first.verdict == "regressed"; ++i) {
     std::vector<std::string> ids;
     for (const report::CompareRow& row : first.rows) {

@@ -88,7 +88,7 @@ std::string scalar_text(const Json& value) {
 Json printed(const CLI::Option& option, const std::string& text) {
   const std::string type = option.get_type_name();
   if (type.find("INT") != std::string::npos || type.find("FLOAT") != std::string::npos) {
-    const Json number = Json::parse(text, nullptr, false);
+    Json number = Json::parse(text, nullptr, false);
     if (number.is_number()) return number;
   }
   return text;

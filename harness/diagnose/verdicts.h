@@ -43,8 +43,8 @@ struct EncodingEvidence {
   std::string kernel = {};                // the first that was wrong alone; empty: none was
   std::optional<KernelFacts> facts = {};  // of that one
 };
-report::Verdict judge_encoding(const EncodingEvidence& evidence);
-report::Verdict judge_encoding(const report::Cell& subject);
+report::Verdict judge_encoding(const EncodingEvidence& e);
+report::Verdict judge_encoding(const report::Cell& cell);
 
 // One scheduling fault taken out of (or put into) the subject's schedule, alone.
 struct FaultEvidence {

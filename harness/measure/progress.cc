@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace ryz {
@@ -11,7 +12,7 @@ namespace {
 
 std::string duration(double s) {
   if (s < 0) s = 0;
-  const auto whole = static_cast<long>(s + 0.5);
+  const auto whole = std::lround(s);
   return whole < 60 ? fmt::format("{}s", whole) : fmt::format("{}m{:02}s", whole / 60, whole % 60);
 }
 

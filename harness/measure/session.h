@@ -89,7 +89,7 @@ class Session {
     unsigned threads;
     std::string pin;
     BarrierPolicy barrier;
-    auto operator<=>(const TeamKey&) const = default;
+    auto operator<=>(const TeamKey&) const = default;  // NOLINT(modernize-use-nullptr): of 0
   };
   std::map<TeamKey, std::unique_ptr<Team>> teams_;
   Transformer transformer_;

@@ -41,7 +41,8 @@ void unpack_tile(const std::uint8_t* packed, std::size_t rows, std::size_t cols,
       const std::size_t group = k / kBase3X32GroupCols;
       const unsigned byte = packed[group * kBase3X32GroupBytes + 4 * r + k % 4];
       const auto digit = static_cast<unsigned>(k % kBase3X32GroupCols / 4);
-      trits[r * stride + k] = static_cast<std::int8_t>(base3_digit(byte, digit)) - 1;
+      trits[r * stride + k] =
+          static_cast<std::int8_t>(static_cast<int>(base3_digit(byte, digit)) - 1);
     }
   }
 }

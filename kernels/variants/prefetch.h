@@ -11,15 +11,17 @@ namespace {
 
 // The cache line `ahead` bytes past `p`, which need not exist: prefetching faults nowhere. The sum
 // is an integer's because an address past the object is no valid pointer.
-inline void prefetch_line(const void* p, std::size_t ahead) {
+inline const char* line_ahead(const void* p, std::size_t ahead) {
   const auto address = reinterpret_cast<std::uintptr_t>(p) + ahead;
-  _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+  return reinterpret_cast<const char*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+inline void prefetch_line(const void* p, std::size_t ahead) {
+  _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T0);
 }
 
 // The same into the L2 cache, for what is not read soon.
 inline void prefetch_l2(const void* p, std::size_t ahead) {
-  const auto address = reinterpret_cast<std::uintptr_t>(p) + ahead;
-  _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T1);
+  _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T1);
 }
 
 // For one token, which reads every code once, as one stream, where follows_streams() is false:
