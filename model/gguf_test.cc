@@ -91,7 +91,9 @@ TEST(Gguf, ReadsWhatTheWriterWrote) {
   EXPECT_EQ(norm->rank, 1u);
   EXPECT_EQ(norm->dims[0], 9u);
   EXPECT_EQ(norm->bytes.size(), 36u);
-  EXPECT_EQ(std::memcmp(norm->bytes.data(), sample.floats.data(), 36), 0);
+  std::vector<float> values(9);
+  std::memcpy(values.data(), norm->bytes.data(), 36);
+  EXPECT_EQ(values, std::vector<float>(sample.floats.begin(), sample.floats.end()));
   const GgufTensor* matrix = file.find_tensor("matrix");
   ASSERT_NE(matrix, nullptr);
   EXPECT_EQ(matrix->bytes.size(), 96u);

@@ -11,6 +11,7 @@
 #include "model/random.h"
 
 // LLVM's OpenMP loses some bytes of its own where a team grows past its first table of threads.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name that LeakSanitizer calls
 extern "C" const char* __lsan_default_suppressions() { return "leak:libomp.so"; }
 
 namespace ryz {

@@ -70,7 +70,7 @@ class Results {
 
 // One product step of some matrices of the same width.
 struct Case {
-  Case(std::vector<std::size_t> rows, std::size_t columns, std::size_t token_count)
+  Case(const std::vector<std::size_t>& rows, std::size_t columns, std::size_t token_count)
       : cols(columns), tokens(token_count), x(activations(token_count, columns)) {
     for (const std::size_t n : rows) {
       matrices.emplace_back(n, cols, 0.5F + static_cast<float>(matrices.size()));

@@ -107,7 +107,9 @@ void MappedFile::drop(std::span<const std::uint8_t> bytes) const {
   const std::uintptr_t begin = (first + page - 1) / page * page;
   const std::uintptr_t end = (first + bytes.size()) / page * page;
   // Advice: a refusal changes nothing but the memory that is taken.
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  if (begin >= end) return;
+  auto* const whole_pages = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr)
+  madvise(whole_pages, end - begin, MADV_DONTNEED);
 }
 
 void on_lost_pages(LostPagesHandler handler) {
