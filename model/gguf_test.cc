@@ -93,7 +93,7 @@ TEST(Gguf, ReadsWhatTheWriterWrote) {
   EXPECT_EQ(norm->bytes.size(), 36u);
   std::vector<float> values(9);
   std::memcpy(values.data(), norm->bytes.data(), 36);
-  EXPECT_EQ(values, std::vector<float>(sample.floats.begin(), sample.floats.end()));
+  EXPECT_EQ(values, sample.floats);
   const GgufTensor* matrix = file.find_tensor("matrix");
   ASSERT_NE(matrix, nullptr);
   EXPECT_EQ(matrix->bytes.size(), 96u);
