@@ -17,6 +17,7 @@
 #include "kernels/encodings/quad.h"
 #include "kernels/encodings/quad_x256.h"
 #include "kernels/encodings/quint.h"
+#include "kernels/encodings/quint_x256.h"
 #include "kernels/encodings/sign_bits.h"
 #include "kernels/encodings/triple.h"
 #include "kernels/encodings/triple_x64.h"
@@ -185,10 +186,26 @@ TEST(EncodingBytes, QuadX256) {
   EXPECT_EQ(bytes[kPlace - 1], 40);
   std::vector<bool> taken(256);
   for (std::size_t r = 0; r < 256; ++r) {
-    ASSERT_LT(quad_x256_place(r), 256u);
-    EXPECT_FALSE(taken[quad_x256_place(r)]) << r;
-    taken[quad_x256_place(r)] = true;
+    ASSERT_LT(x256_place(r), 256u);
+    EXPECT_FALSE(taken[x256_place(r)]) << r;
+    taken[x256_place(r)] = true;
   }
+}
+
+TEST(EncodingBytes, QuintX256) {
+  std::vector<std::int8_t> trits(256 * 256, 0);
+  std::int8_t* row = trits.data() + 0x27 * 256;  // r5 and r2-r0 set
+  row[0] = -1;
+  row[4] = 1;
+  row[5] = 1;
+  row[8] = -1;
+  std::vector<std::uint8_t> bytes(encoding_quint_x256.tile_bytes(9));
+  ASSERT_EQ(bytes.size(), 512u);
+  encoding_quint_x256.pack_tile(trits.data(), 256, 256, 9, bytes.data());
+  constexpr std::size_t kPlace = 0x1E;  // r7 r6 r3 r2 r5 r1 r0 r4 = 00011110
+  EXPECT_EQ(bytes[kPlace], 81 - 1);
+  EXPECT_EQ(bytes[256 + kPlace], 128 + 27 - 1);
+  EXPECT_EQ(bytes[kPlace + 1], 0);
 }
 
 TEST(EncodingBytes, TripleX64) {

@@ -1,5 +1,7 @@
 #include "kernels/encodings/quint.h"
 
+#include <cstring>
+
 #include "kernels/encodings/trits.h"
 
 namespace ryz {
@@ -13,14 +15,8 @@ std::size_t activation_table_bytes(std::size_t cols) {
 
 void pack_tile(const std::int8_t* trits, std::size_t /*stride*/, std::size_t /*rows*/,
                std::size_t cols, std::uint8_t* out) {
-  // Multiplying by these bytes leaves Σ x_i·3^i ≤ 242 in byte 4; the lower bytes stay below 256,
-  // so nothing carries into it.
-  constexpr std::uint64_t kPowers = 81 | 27 << 8 | 9 << 16 | 3u << 24 | std::uint64_t{1} << 32;
-  pack_units<kQuintCols>(trits, cols, [out](const std::int8_t* w, std::size_t u) {
-    const std::uint64_t x = plus_one(load_word<std::uint32_t>(w)) |
-                            static_cast<std::uint64_t>(static_cast<std::uint8_t>(w[4] + 1)) << 32;
-    out[u] = static_cast<std::uint8_t>(x * kPowers >> 32);
-  });
+  pack_units<kQuintCols>(trits, cols,
+                         [out](const std::int8_t* w, std::size_t u) { out[u] = code_of_five(w); });
   const std::size_t groups = (cols + kQuintCols - 1) / kQuintCols;
   std::memset(out + groups, kQuintZero, quint_padded_groups(cols) - groups);
 }

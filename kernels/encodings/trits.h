@@ -30,6 +30,16 @@ constexpr int trit_of(unsigned code, unsigned i) {
   return static_cast<int>(code / power_of_three(i) % 3) - 1;
 }
 
+// Σ (w_i + 1)·3^i of five trits.
+inline std::uint8_t code_of_five(const std::int8_t* w) {
+  // Multiplying by these bytes leaves Σ x_i·3^i ≤ 242 in byte 4; the lower bytes stay below 256,
+  // so nothing carries into it.
+  constexpr std::uint64_t kPowers = 81 | 27 << 8 | 9 << 16 | 3u << 24 | std::uint64_t{1} << 32;
+  const std::uint64_t x = plus_one(load_word<std::uint32_t>(w)) |
+                          static_cast<std::uint64_t>(static_cast<std::uint8_t>(w[4] + 1)) << 32;
+  return static_cast<std::uint8_t>(x * kPowers >> 32);
+}
+
 // Packs a row in units of kCols columns: pack_unit(w, u) takes unit u's weights (a pointer to
 // kCols readable trits) and must write them. The last unit may be short: it reads zeros there.
 template <std::size_t kCols, class PackUnit>

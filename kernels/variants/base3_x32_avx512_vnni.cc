@@ -4,7 +4,6 @@
 // Ranges. As there, a masked dword gives at most 2^16 in magnitude; the fourth and the fifth digit
 // share the accumulator of scale 64, so a group adds at most 2^17 to it and an int32 takes 2^13
 // groups with a bit to spare.
-#include "kernels/cpu.h"
 #include "kernels/encodings/base3_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/dot512.h"
@@ -89,7 +88,7 @@ struct Tile {
 };
 
 // kT tokens × 16 · kHalves rows.
-template <int kT, int kHalves, bool kAsk = false>
+template <int kT, int kHalves>
 inline void run(const Tile& tile, const Activations& activations, std::size_t token,
                 const Tables& tables) {
   const std::uint8_t* codes = tile.codes;
@@ -114,7 +113,7 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
       }
     }
     for (std::size_t g = 0; g < n; ++g) {
-      if constexpr (kAsk) {
+      if constexpr (kT == 1) {
         prefetch_stream_twice(codes);
         prefetch_stream_twice(codes + 64);
       }
@@ -163,7 +162,6 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const Tables tables;
-  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end; first += kBase3X32Rows) {
     const std::size_t left = rows.end - first;
     const Tile tile{
@@ -180,13 +178,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
       run<4, 1>(tile, activations, t, tables);
       if (upper.live != 0) run<4, 1>(upper, activations, t, tables);
     }
-    for (; t < activations.tokens; ++t) {
-      if (ask) {
-        run<1, 2, true>(tile, activations, t, tables);
-      } else {
-        run<1, 2>(tile, activations, t, tables);
-      }
-    }
+    for (; t < activations.tokens; ++t) run<1, 2>(tile, activations, t, tables);
   }
 }
 

@@ -25,12 +25,12 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   const std::size_t groups = groups_of(weights.cols);
   for (std::size_t r = rows.begin; r < rows.end; ++r) {
     const std::uint8_t* const bytes =
-        weights.data + r / kQuadX256Rows * weights.tile_bytes + quad_x256_place(r % kQuadX256Rows);
+        weights.data + r / kX256Rows * weights.tile_bytes + x256_place(r % kX256Rows);
     for (std::size_t t = 0; t < activations.tokens; ++t) {
       const auto* entries = static_cast<const std::int16_t*>(table) + t * groups * kQuadTableStride;
       std::int32_t sum = 0;
       for (std::size_t g = 0; g < groups; ++g) {
-        sum += entries[g * kQuadTableStride + bytes[g * kQuadX256GroupBytes]];
+        sum += entries[g * kQuadTableStride + bytes[g * kX256GroupBytes]];
       }
       out[t * out_stride + (r - rows.begin)] = sum;
     }

@@ -1,0 +1,54 @@
+// quint-x256 on plain x86-64, by the tables of quint: what is looked up is v, sign and all.
+#include "kernels/encodings/quint.h"
+#include "kernels/encodings/quint_x256.h"
+#include "kernels/kernel.h"
+#include "kernels/variants/activation_tables.h"
+
+namespace ryz {
+namespace {
+
+std::size_t groups_of(std::size_t cols) { return (cols + kQuintCols - 1) / kQuintCols; }
+
+std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
+  return tokens * groups_of(cols) * kQuintTableStride * sizeof(std::int16_t);
+}
+
+void build(const Activations& activations, GroupRange groups, void* table) noexcept {
+  static_assert(QuintTable::kStride == kQuintTableStride && QuintTable::kCols == kQuintCols);
+  build_activation_tables<QuintTable>(activations, groups, groups_of(activations.cols),
+                                      static_cast<std::int16_t*>(table));
+}
+
+void multiply(const PackedView& weights, const Activations& activations, const void* table,
+              RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
+  tally_call(kCompiledIsa);
+  const std::size_t groups = groups_of(weights.cols);
+  for (std::size_t r = rows.begin; r < rows.end; ++r) {
+    const std::uint8_t* const bytes =
+        weights.data + r / kX256Rows * weights.tile_bytes + x256_place(r % kX256Rows);
+    for (std::size_t t = 0; t < activations.tokens; ++t) {
+      const auto* entries =
+          static_cast<const std::int16_t*>(table) + t * groups * kQuintTableStride + kQuintZero;
+      std::int32_t sum = 0;
+      for (std::size_t g = 0; g < groups; ++g) {
+        sum += entries[static_cast<std::ptrdiff_t>(g * kQuintTableStride) +
+                       quint_x256_value(bytes[g * kX256GroupBytes])];
+      }
+      out[t * out_stride + (r - rows.begin)] = sum;
+    }
+  }
+}
+
+}  // namespace
+
+extern const Kernel kernel_quint_x256_scalar;
+constinit const Kernel kernel_quint_x256_scalar{
+    .name = "scalar",
+    .encoding = &encoding_quint_x256,
+    .needs = kCompiledIsa,
+    .table_bytes = table_bytes,
+    .build = build,
+    .multiply = multiply,
+};
+
+}  // namespace ryz
