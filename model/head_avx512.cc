@@ -10,7 +10,7 @@ constexpr std::size_t kHigh = 128;
 constexpr std::size_t kScales = 192;
 constexpr std::size_t kD = 208;
 constexpr std::size_t kNear = 1024;  // bytes ahead
-constexpr std::size_t kFar = 8192;
+constexpr std::size_t kFar = 16384;
 
 // Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused. kNear too
 // where they do not follow a stream over the ends of pages.

@@ -1,4 +1,6 @@
-// two-bit-x32 on AVX2: a lane is a row, 8 rows a register. Ranges: two_bit_avx2.h.
+// two-bit-x32 on AVX2: a lane is a row, 8 rows a register. Ranges of one and two tokens:
+// two_bit_avx2.h. More tokens have one int16 sum each, of all fields at scale 1: a step adds at
+// most 16·2·128 / 2 = 2048 to a lane, so that kStepsOfBlock = 15 steps stay below 2^15.
 #include "kernels/cpu.h"
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
@@ -45,6 +47,52 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
   }
 }
 
+constexpr std::size_t kStepsOfBlock = 15;
+
+// kT tokens by two registers of rows, all columns, field by field: so the sums stay in registers
+// and each broadcast meets two registers.
+template <int kT>
+inline void block_times(const std::uint8_t* codes, std::size_t groups, const std::int8_t* q,
+                        std::size_t stride, __m256i (&total)[kT][2]) {
+  const __m256i mask = _mm256_set1_epi8(3);
+#pragma GCC unroll 4
+  for (int t = 0; t < kT; ++t) total[t][0] = total[t][1] = _mm256_setzero_si256();
+  while (groups > 0) {
+    const std::size_t n = groups < kStepsOfBlock ? groups : kStepsOfBlock;
+    __m256i sums[kT][2];
+#pragma GCC unroll 4
+    for (int t = 0; t < kT; ++t) sums[t][0] = sums[t][1] = _mm256_setzero_si256();
+    for (std::size_t g = 0; g < n; ++g) {
+      const __m256i c0 = load32(codes);
+      const __m256i c1 = load32(codes + 32);
+#pragma GCC unroll 4
+      for (int f = 0; f < 4; ++f) {
+        const __m256i x0 = _mm256_and_si256(_mm256_srli_epi16(c0, 2 * f), mask);
+        const __m256i x1 = _mm256_and_si256(_mm256_srli_epi16(c1, 2 * f), mask);
+#pragma GCC unroll 4
+        for (int t = 0; t < kT; ++t) {
+          const __m256i a = broadcast_dword256(q + static_cast<std::size_t>(t) * stride + 4 * f);
+          sums[t][0] = _mm256_add_epi16(sums[t][0], _mm256_maddubs_epi16(x0, a));
+          sums[t][1] = _mm256_add_epi16(sums[t][1], _mm256_maddubs_epi16(x1, a));
+          // Or g++ 12 adds the four fields as a tree and spills sums for what it holds meanwhile.
+          asm("" : "+x"(sums[t][0]), "+x"(sums[t][1]));
+        }
+      }
+      codes += kTwoBitX32GroupBytes;
+      q += kTwoBitX32GroupCols;
+    }
+    const __m256i ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 4
+    for (int t = 0; t < kT; ++t) {
+#pragma GCC unroll 2
+      for (int r = 0; r < 2; ++r) {
+        total[t][r] = _mm256_add_epi32(total[t][r], _mm256_madd_epi16(sums[t][r], ones));
+      }
+    }
+    groups -= n;
+  }
+}
+
 // Eight rows of a tile, of which `live` exist; Σ (w+1)·q − Σ q.
 inline void store_rows(__m256i total, std::int32_t activation_sum, std::size_t live,
                        std::int32_t* out) {
@@ -55,45 +103,68 @@ inline void store_rows(__m256i total, std::int32_t activation_sum, std::size_t l
   _mm256_maskstore_epi32(out, mask, y);
 }
 
-template <int kT, int kR, bool kAsk = false>
-inline void run(const std::uint8_t* codes, std::size_t groups, const Activations& activations,
-                std::size_t token, std::size_t live, std::int32_t* out, std::size_t out_stride) {
-  __m256i total[kT][kR];
-  tile_times<kT, kR, kAsk>(codes, groups, activations.q + token * activations.stride,
-                           activations.stride, total);
-#pragma GCC unroll 4
+struct Tile {
+  const std::uint8_t* codes;
+  std::size_t groups;
+  std::size_t live;  // rows
+  std::int32_t* out;
+  std::size_t out_stride;
+};
+
+template <int kT, int kR>
+inline void store(const __m256i (&total)[kT][kR], const Activations& activations, std::size_t token,
+                  std::size_t first, const Tile& tile) {
+#pragma GCC unroll 8
   for (std::size_t t = 0; t < kT; ++t) {
 #pragma GCC unroll 4
     for (std::size_t r = 0; r < kR; ++r) {
-      if (live <= r * kLanes) break;
-      store_rows(total[t][r], activations.sums[token + t], live - r * kLanes,
-                 out + (token + t) * out_stride + r * kLanes);
+      const std::size_t row = first + r * kLanes;
+      if (tile.live <= row) break;
+      store_rows(total[t][r], activations.sums[token + t], tile.live - row,
+                 tile.out + (token + t) * tile.out_stride + row);
     }
   }
+}
+
+// kT tokens by the kR registers of rows that begin at row `first` of the tile.
+template <int kT, int kR, bool kAsk = false>
+inline void run(const Tile& tile, std::size_t first, const Activations& activations,
+                std::size_t token) {
+  const std::int8_t* const q = activations.q + token * activations.stride;
+  __m256i total[kT][kR];
+  if constexpr (kR == 2) {
+    block_times<kT>(tile.codes + 4 * first, tile.groups, q, activations.stride, total);
+  } else {
+    tile_times<kT, kR, kAsk>(tile.codes + 4 * first, tile.groups, q, activations.stride, total);
+  }
+  store<kT, kR>(total, activations, token, first, tile);
 }
 
 void multiply(const PackedView& weights, const Activations& activations, const void* /*table*/,
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
-  const std::size_t groups = weights.tile_bytes / kTwoBitX32GroupBytes;
   const bool ask = !follows_streams();
-  for (std::size_t first = rows.begin; first < rows.end; first += kTwoBitX32Rows) {
-    const std::uint8_t* tile = weights.data + first / kTwoBitX32Rows * weights.tile_bytes;
-    const std::size_t left = rows.end - first;
-    const std::size_t live = left < kTwoBitX32Rows ? left : kTwoBitX32Rows;
-    std::int32_t* y = out + (first - rows.begin);
-    std::size_t t = 0;
-    for (; t + 2 <= activations.tokens; t += 2) {
-      run<2, 2>(tile, groups, activations, t, live, y, out_stride);
-      if (live > 2 * kLanes) {
-        run<2, 2>(tile + 64, groups, activations, t, live - 2 * kLanes, y + 2 * kLanes, out_stride);
-      }
+  for (std::size_t begin = rows.begin; begin < rows.end; begin += kTwoBitX32Rows) {
+    const std::size_t left = rows.end - begin;
+    const Tile tile{
+        .codes = weights.data + begin / kTwoBitX32Rows * weights.tile_bytes,
+        .groups = weights.tile_bytes / kTwoBitX32GroupBytes,
+        .live = left < kTwoBitX32Rows ? left : kTwoBitX32Rows,
+        .out = out + (begin - rows.begin),
+        .out_stride = out_stride,
+    };
+    const std::size_t even = activations.tokens - activations.tokens % 2;
+    // Half of the tile at a time: its codes stay in the L1 cache while all tokens go by.
+    for (std::size_t first = 0; even != 0 && first < tile.live; first += 2 * kLanes) {
+      std::size_t t = 0;
+      for (; t + 4 <= even; t += 4) run<4, 2>(tile, first, activations, t);
+      if (t < even) run<2, 2>(tile, first, activations, t);
     }
-    if (t == activations.tokens) continue;
+    if (even == activations.tokens) continue;
     if (ask) {
-      run<1, 4, true>(tile, groups, activations, t, live, y, out_stride);
+      run<1, 4, true>(tile, 0, activations, even);
     } else {
-      run<1, 4>(tile, groups, activations, t, live, y, out_stride);
+      run<1, 4>(tile, 0, activations, even);
     }
   }
 }
