@@ -13,6 +13,7 @@
 #include "kernels/encodings/bit_planes.h"
 #include "kernels/encodings/byte_value.h"
 #include "kernels/encodings/pair.h"
+#include "kernels/encodings/pair_x128.h"
 #include "kernels/encodings/pattern8.h"
 #include "kernels/encodings/quad.h"
 #include "kernels/encodings/quad_x256.h"
@@ -206,6 +207,22 @@ TEST(EncodingBytes, QuintX256) {
   EXPECT_EQ(bytes[kPlace], 81 - 1);
   EXPECT_EQ(bytes[256 + kPlace], 128 + 27 - 1);
   EXPECT_EQ(bytes[kPlace + 1], 0);
+}
+
+TEST(EncodingBytes, PairX128) {
+  std::vector<std::int8_t> trits(128 * 256, 0);
+  std::int8_t* row = trits.data() + 0x4D * 256;  // r6, r3, r2 and r0 set
+  row[0] = 1;
+  row[1] = -1;
+  row[3] = 1;
+  row[4] = -1;
+  std::vector<std::uint8_t> bytes(encoding_pair_x128.tile_bytes(5));
+  ASSERT_EQ(bytes.size(), 256u);
+  encoding_pair_x128.pack_tile(trits.data(), 256, 128, 5, bytes.data());
+  constexpr std::size_t kPlace = 0x53;  // r6 r5 r2 r4 r1 r0 r3 = 1010011
+  EXPECT_EQ(bytes[kPlace], 2 | (1 + 3 * 2) << 4);
+  EXPECT_EQ(bytes[128 + kPlace], 3 | 4 << 4);
+  EXPECT_EQ(bytes[kPlace + 1], 0x44);
 }
 
 TEST(EncodingBytes, TripleX64) {

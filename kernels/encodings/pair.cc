@@ -1,5 +1,7 @@
 #include "kernels/encodings/pair.h"
 
+#include <cstring>
+
 #include "kernels/encodings/trits.h"
 
 namespace ryz {
@@ -15,11 +17,8 @@ std::size_t activation_table_bytes(std::size_t cols) {
 
 void pack_tile(const std::int8_t* trits, std::size_t /*stride*/, std::size_t /*rows*/,
                std::size_t cols, std::uint8_t* out) {
-  pack_units<kByteCols>(trits, cols, [out](const std::int8_t* w, std::size_t u) {
-    // Byte 1 of the product is x0 + 3·x1, byte 3 is x2 + 3·x3; no byte reaches 256.
-    const std::uint32_t codes = plus_one(load_word<std::uint32_t>(w)) * (3 | 1 << 8);
-    out[u] = static_cast<std::uint8_t>((codes >> 8 & 15) | (codes >> 24 & 15) << 4);
-  });
+  pack_units<kByteCols>(
+      trits, cols, [out](const std::int8_t* w, std::size_t u) { out[u] = code_of_two_pairs(w); });
   const std::size_t bytes = (cols + kByteCols - 1) / kByteCols;
   std::memset(out + bytes, kPairZero, tile_bytes(cols) - bytes);
 }

@@ -40,6 +40,13 @@ inline std::uint8_t code_of_five(const std::int8_t* w) {
   return static_cast<std::uint8_t>(x * kPowers >> 32);
 }
 
+// Two codes (w_0 + 1) + 3·(w_1 + 1), of four trits, the first in the low nibble.
+inline std::uint8_t code_of_two_pairs(const std::int8_t* w) {
+  // Byte 1 of the product is x0 + 3·x1, byte 3 is x2 + 3·x3; no byte reaches 256.
+  const std::uint32_t codes = plus_one(load_word<std::uint32_t>(w)) * (3 | 1 << 8);
+  return static_cast<std::uint8_t>((codes >> 8 & 15) | (codes >> 24 & 15) << 4);
+}
+
 // Packs a row in units of kCols columns: pack_unit(w, u) takes unit u's weights (a pointer to
 // kCols readable trits) and must write them. The last unit may be short: it reads zeros there.
 template <std::size_t kCols, class PackUnit>
