@@ -11,6 +11,15 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 
+// What was packed need not stay in memory as the file has it; who wants it again reads it again.
+void drop_rows(const Weights& weights, const TernaryTensor& tensor, std::size_t begin,
+               std::size_t end) {
+  if (weights.file == nullptr) return;
+  const std::size_t last = std::min(end, tensor.rows);
+  weights.file->drop(
+      {tensor.data + begin * tensor.row_bytes(), (last - begin) * tensor.row_bytes()});
+}
+
 }  // namespace
 
 Weights open_model(const std::string& model, std::uint64_t seed, Team& team) {
@@ -69,13 +78,14 @@ PackedModel pack_model(const Weights& weights, const Encoding& encoding, Team& t
         const std::size_t units = (n + align - 1) / align;
         const std::size_t begin = std::min(n, units * worker.index() / worker.count() * align);
         const std::size_t end = std::min(n, units * (worker.index() + 1) / worker.count() * align);
-        for_each_part(group.count, begin, end, tiles,
-                      [&](std::size_t i, std::size_t from, std::size_t to) {
-                        const auto read = [&](std::size_t row, std::int8_t* trits) {
-                          tensors[i].read_row(row, trits);
-                        };
-                        matrices[i].pack_tiles(from, to, read);
-                      });
+        for_each_part(
+            group.count, begin, end, tiles, [&](std::size_t i, std::size_t from, std::size_t to) {
+              const auto read = [&](std::size_t row, std::int8_t* trits) {
+                tensors[i].read_row(row, trits);
+              };
+              matrices[i].pack_tiles(from, to, read);
+              drop_rows(weights, tensors[i], from * encoding.row_tile, to * encoding.row_tile);
+            });
       }
     }
   });

@@ -107,7 +107,8 @@ Weights open_model(const std::string& model, std::uint64_t seed, Team& team);
 // All ternary matrices of a model in one encoding, packed by the team: a row tile is placed by
 // the worker that will read it under the static schedule. They lie one after the other in the order
 // in which a token reads them, in huge pages: as buffers of their own the smaller ones would lie in
-// small pages, at whose ends the streams of codes stop.
+// small pages, at whose ends the streams of codes stop. A file's pages leave memory as they are
+// packed.
 struct PackedModel {
   const Encoding* encoding = nullptr;
   Buffer memory;

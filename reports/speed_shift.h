@@ -39,10 +39,11 @@ struct SpeedTestOptions {
 // fresh / base.
 struct SpeedTest {
   Shift shift;
-  // What was compared: "time" (tok/s as it was), or tok/s relative to the machine at that moment,
-  // by the fixed work beside each sample: "compute", "memory". The tightest within the reports.
+  // What was compared of each round: "time" (tok/s as it was, the median of its samples), "fastest"
+  // (of three samples or more), or tok/s relative to the machine at that moment, by the fixed work
+  // beside each sample: "compute", "memory". The tightest within the reports.
   std::string measure = "time";
-  // The other view (relative where `measure` is time, and the reverse), where there is one.
+  // The other view (relative where `measure` is not, and the reverse), where there is one.
   std::optional<double> other_estimate;
   double floor = 0.0;                       // |shift| between equal code that these data show
   std::string floor_source = "split_half";  // "split_half", "calibrated", "machine", "none"

@@ -179,6 +179,43 @@ TEST(SpeedShift, PairsCancelWhatTheyShare) {
   EXPECT_NE(judged(base, fresh).change, Change::kRegressed);  // not as pairs, it drowns
 }
 
+// A dozen pairs of runs of four samples, of which other programs slow each third, up to twofold.
+Cell often_slowed(double speed, Noise& noise) {
+  Cell cell;
+  for (unsigned pair = 0; pair < 12; ++pair) {
+    Cell run = measured({.speed = speed, .noise = 0.01, .rounds = 4}, noise);
+    for (Sample& s : run.samples) {
+      s.round = pair;
+      s.reference_compute_ns.reset();
+      s.reference_memory_ns.reset();
+      const double slowed = noise.normal();
+      if (slowed > 0.4) {
+        s.time_ns = static_cast<std::uint64_t>(static_cast<double>(s.time_ns) *
+                                               (1.0 + 0.4 * std::min(slowed, 2.5)));
+      }
+      cell.samples.push_back(std::move(s));
+    }
+  }
+  cell.tok_per_s = throughput(cell.samples, 42);
+  return cell;
+}
+
+TEST(SpeedShift, TheFastestOfSeveralSamplesIsComparedWhereItVariesLess) {
+  Noise noise(11);
+  int found = 0;
+  int false_alarms = 0;
+  for (int i = 0; i < 200; ++i) {
+    const Cell base = often_slowed(0.0, noise);
+    const Cell slower = often_slowed(std::log(0.9), noise);
+    const Cell equal = often_slowed(0.0, noise);
+    EXPECT_EQ(test_speed(base, slower, {true, 8, std::nullopt}).measure, "fastest");
+    found += judged(base, slower, true).change == Change::kRegressed ? 1 : 0;
+    false_alarms += judged(base, equal, true).change == Change::kRegressed ? 1 : 0;
+  }
+  EXPECT_GE(found, 180);
+  EXPECT_EQ(false_alarms, 0);
+}
+
 TEST(SpeedShift, ExactlyTheThresholdIsAChange) {
   Noise noise(11);
   const Cell base = measured({.noise = 0.001}, noise);

@@ -13,7 +13,7 @@ struct ExecOptions {
   std::string base, fresh;         // the binaries
   std::vector<std::string> flags;  // of their `sweep` (or of the command that comes first)
   unsigned pairs = 12;
-  unsigned rounds = 2;  // of each run, where the flags do not say
+  unsigned rounds = 3;  // of each run, where the flags do not say
   bool quiet = false;
   bool (*interrupted)() = nullptr;
 };
