@@ -97,7 +97,7 @@ class ThreadingJudge {
           ratio_evidence("repaired schedule over this one", *e_.repaired_over_subject));
     }
     for (const FaultEvidence& f : e_.faults) {
-      std::string text = f.code + ": speed without " + f.what + " over speed with it";
+      std::string text = f.code + ": how many times as fast without " + f.what;
       if (!excludes_one(f.gain)) text += "; not shown here";
       v_.evidence.push_back(ratio_evidence(text, f.gain));
     }
@@ -166,7 +166,7 @@ class ThreadingJudge {
       set(v_, State::kBlocked, cause->code.c_str(),
           fmt::format("the repaired schedule is {} as fast; the largest single cause is {} ({})",
                       ratio_text(repaired), cause->what, ratio_text(cause->gain)),
-          "repair " + cause->what + " first");
+          "repair this first: " + cause->what);
     } else if (!starved()) {
       set(v_, State::kBlocked, "UNATTRIBUTED",
           fmt::format("the repaired schedule is {} as fast; no single fault explains it",

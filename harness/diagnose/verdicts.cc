@@ -13,11 +13,16 @@ using verdict::ratio_evidence;
 using verdict::ratio_text;
 using verdict::set;
 
+constexpr const char* kPlain = "plain x86-64";
+
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : " ") + n;
-  return text.empty() ? "baseline" : text;
+  return text.empty() ? kPlain : text;
 }
+
+// As the kernels' tally names it.
+std::string readable(const std::string& isa) { return isa == "baseline" ? kPlain : isa; }
 
 }  // namespace
 
@@ -36,9 +41,11 @@ Verdict judge_simd(const SimdEvidence& e) {
   }
   std::vector<std::string> called;
   for (const auto& [isa, calls] : cell.effective.isa_called) {
-    called.push_back(isa);
-    v.evidence.push_back(
-        {"calls of code compiled for: " + isa, static_cast<double>(calls), "calls", {cell.id}});
+    called.push_back(readable(isa));
+    v.evidence.push_back({"calls of code compiled for: " + called.back(),
+                          static_cast<double>(calls),
+                          "calls",
+                          {cell.id}});
   }
   v.evidence.push_back(
       {"requested: " + join(cell.effective.isa_requested), std::nullopt, "", {cell.id}});

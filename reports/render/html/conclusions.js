@@ -38,6 +38,16 @@ function evidenceItem(e, at, all) {
   const named = e.cells.length && !(following && following.cells.join() === e.cells.join());
   return el("li", {}, e.fact, e.value === "" ? null : [": ", el("strong", {}, e.value)], named ? cellList(e.cells) : null);
 }
+// Causes that were tried and did not show would bury the one that did.
+function evidence(list) {
+  const shown = list.filter(e => !e.fact.includes("not shown here"));
+  const rest = list.filter(e => e.fact.includes("not shown here"));
+  return [
+    el("h4", {class: "soft", style: "margin:.5rem 0 0"}, "Evidence"),
+    el("ul", {class: "evidence"}, shown.map(evidenceItem)),
+    rest.length ? el("details", {}, el("summary", {}, `Tried, and not shown here: ${rest.length} cause${rest.length > 1 ? "s" : ""}`),
+      el("ul", {class: "evidence"}, rest.map(evidenceItem))) : null];
+}
 const QUESTION = {simd: "SIMD: is the fast code really running?", encoding: "Encoding: are the numbers right?",
                   threading: "Threading: does the schedule cost speed?"};
 function verdictCard(v) {
@@ -47,8 +57,7 @@ function verdictCard(v) {
     el("p", {}, el("span", {class: "code"}, v.code), v.impact !== null && v.state === "blocked" ? ` \u00b7 ${num(v.impact)}\u00d7 as fast without it` : ""),
     el("p", {}, prose(v.summary)),
     v.next ? el("p", {class: "next"}, el("strong", {}, "Do next: "), prose(v.next)) : null,
-    v.evidence.length ? el("h4", {class: "soft", style: "margin:.5rem 0 0"}, "Evidence") : null,
-    v.evidence.length ? el("ul", {class: "evidence"}, v.evidence.map(evidenceItem)) : null,
+    v.evidence.length ? evidence(v.evidence) : null,
     v.rule ? el("details", {}, el("summary", {}, "The rule"), el("p", {class: "soft"}, v.rule)) : null);
 }
 function verdicts() {
