@@ -30,7 +30,7 @@ void grow(Buffer& buffer, std::size_t bytes) {
 }  // namespace
 
 struct Transformer::State {
-  explicit State(const Config& config, std::size_t context);
+  explicit State(const Config& config, std::size_t positions);
 
   // One part of a batch, as the steps see it.
   struct Run {
@@ -49,7 +49,7 @@ struct Transformer::State {
   void ffn_block(Flow& flow, const Weights& weights, const Run& run, std::size_t layer);
   void products(Flow& flow, const Weights& weights, const Run& run, std::size_t layer,
                 SiteGroup group, QuantizedBatch& batch, const std::array<float*, 3>& y);
-  void norm_and_quantize(Worker& worker, const Run& run, std::size_t token, const float* x,
+  void norm_and_quantize(Worker& worker, const Run& run, std::size_t token, const float* row,
                          const std::vector<float>& weight, float eps, QuantizedBatch& batch);
   void rotate_and_cache(Worker& worker, const Run& run, std::size_t layer);
   void attend(Worker& worker, const Run& run, std::size_t layer);
