@@ -101,27 +101,17 @@ struct Quads {
     for (int v = 0; v < 4; ++v) low[v] = high[v] = _mm512_setzero_si512();
 #pragma GCC unroll 7
     for (std::size_t i = 0; i < n; ++i) {
-      const __m512i low0 = _mm512_load_si512(tables + i * kX256TableBytes);
-      const __m512i low1 = _mm512_load_si512(tables + i * kX256TableBytes + 64);
-      const __m512i high0 = _mm512_load_si512(tables + i * kX256TableBytes + 128);
-      const __m512i high1 = _mm512_load_si512(tables + i * kX256TableBytes + 192);
+      const GroupTable table(tables + i * kX256TableBytes);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) {
         const __m512i c = load_codes(codes + i * kX256GroupBytes + 64 * v);
-        low[v] = _mm512_add_epi8(low[v], lookup(low0, low1, c));
-        high[v] = _mm512_add_epi8(high[v], lookup(high0, high1, c));
+        low[v] = _mm512_add_epi8(low[v], table.low(c));
+        high[v] = _mm512_add_epi8(high[v], table.high(c));
         // Or g++ 12 adds the seven groups as a tree and spills what it holds meanwhile.
         asm("" : "+v"(low[v]), "+v"(high[v]));
       }
     }
-    const __m512i places = _mm512_set1_epi16(32 << 8 | 1);
-#pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) {
-      const __m512i first = _mm512_unpacklo_epi8(low[v], high[v]);
-      const __m512i second = _mm512_unpackhi_epi8(low[v], high[v]);
-      sums[v][0] = _mm512_add_epi16(sums[v][0], _mm512_maddubs_epi16(first, places));
-      sums[v][1] = _mm512_add_epi16(sums[v][1], _mm512_maddubs_epi16(second, places));
-    }
+    add_bytes<false>(low, high, sums);
   }
 };
 

@@ -34,6 +34,34 @@ inline __m512i load_codes(const std::uint8_t* codes) {
   return c;
 }
 
+// A group's table: the two bytes of 128 entries.
+struct GroupTable {
+  __m512i low0, low1, high0, high1;
+
+  explicit GroupTable(const std::uint8_t* p)
+      : low0(_mm512_load_si512(p)),
+        low1(_mm512_load_si512(p + 64)),
+        high0(_mm512_load_si512(p + 128)),
+        high1(_mm512_load_si512(p + 192)) {}
+
+  __m512i low(__m512i c) const { return lookup(low0, low1, c); }
+  __m512i high(__m512i c) const { return lookup(high0, high1, c); }
+};
+
+// sums += 32·high + low of 64 rows a register. vpmaddubsw's first operand is the unsigned one.
+template <bool kSignedBytes>
+inline void add_bytes(const __m512i (&low)[4], const __m512i (&high)[4], WordSums& sums) {
+  const __m512i places = _mm512_set1_epi16(32 << 8 | 1);
+  const auto words = [&](__m512i bytes) {
+    return kSignedBytes ? _mm512_maddubs_epi16(places, bytes) : _mm512_maddubs_epi16(bytes, places);
+  };
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    sums[v][0] = _mm512_add_epi16(sums[v][0], words(_mm512_unpacklo_epi8(low[v], high[v])));
+    sums[v][1] = _mm512_add_epi16(sums[v][1], words(_mm512_unpackhi_epi8(low[v], high[v])));
+  }
+}
+
 // out = or += 16 sums, of which `live` exist.
 template <bool kWhole, bool kFirst>
 inline void put(__m512i sums, std::size_t live, std::int32_t* out) {
