@@ -1,6 +1,7 @@
 #include "harness/measure/progress.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,16 @@ std::string duration(double s) {
   if (s < 0) s = 0;
   const auto whole = std::lround(s);
   return whole < 60 ? fmt::format("{}s", whole) : fmt::format("{}m{:02}s", whole / 60, whole % 60);
+}
+
+// What fits one line of the terminal: a longer one would wrap, and stay when the next one is
+// written over it. The last column too makes some terminals wrap.
+std::string fitted(const std::string& line) {
+  winsize size{};
+  constexpr std::size_t kUsual = 80;
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  const std::size_t most = (known ? size.ws_col : kUsual) - 1;
+  return line.size() <= most ? line : line.substr(0, most);
 }
 
 }  // namespace
@@ -41,8 +52,9 @@ void Progress::update(double share, const std::string& at) {
   const double spent = std::chrono::duration<double>(now - start_).count();
   // The share done predicts better than the estimate once some of it is done.
   const double left = share > 0.05 ? spent / share - spent : estimate_ * (1.0 - share);
-  print(fmt::format("[{}] {:3.0f}%  {}  ETA {}", what_, 100.0 * std::min(1.0, share), at,
-                    duration(left)),
+  // What is cut where it does not fit is the cell's name, which comes last.
+  print(fmt::format("[{}] {:3.0f}%  ETA {}  {}", what_, 100.0 * std::min(1.0, share),
+                    duration(left), at),
         false);
 }
 
@@ -57,9 +69,10 @@ void Progress::print(const std::string& line, bool final) {
     fmt::print(stderr, "{}\n", line);
     return;
   }
-  std::string padded = line;
-  if (padded.size() < width_) padded.append(width_ - padded.size(), ' ');
-  width_ = line.size();
+  std::string padded = fitted(line);
+  const std::size_t width = padded.size();
+  if (width < width_) padded.append(width_ - width, ' ');
+  width_ = width;
   fmt::print(stderr, "\r{}{}", padded, final ? "\n" : "");
   std::fflush(stderr);
   if (final) width_ = 0;
