@@ -25,12 +25,20 @@ const kCosine = 0.995;
 const kGap = 4;
 const kTop = 10;
 
-const {values: o} = parseArgs({options: {
+const options = {
   peer: {type: "string"}, binary: {type: "string"}, shape: {type: "string", default: "mini"},
   types: {type: "string", default: "tq2_0,tq1_0"}, prompts: {type: "string", default: "20"},
   longest: {type: "string", default: "200"}, generate: {type: "string", default: "16"},
   seed: {type: "string", default: "42"}, mutations: {type: "boolean", default: false},
-}});
+};
+const o = (() => {
+  try {
+    return parseArgs({options}).values;
+  } catch (error) {
+    console.error(`agreement: ${error.message}; scripts/agreement --help lists the options`);
+    process.exit(2);
+  }
+})();
 const generate = +o.generate;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ryz-agreement-"));
 process.on("exit", () => fs.rmSync(folder, {recursive: true, force: true}));
