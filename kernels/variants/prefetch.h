@@ -31,9 +31,10 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 inline void prefetch_stream(const std::uint8_t* p) { prefetch_line(p, 2048); }
 
 // The same in two steps, into the L2 cache from far and into the L1 from near, on every CPU:
-// base3-x32, which has enough to do between two loads to wait for memory and too little to hide it,
-// won by it where prefetchers follow streams too. Zen 4, one thread: 16 to 64 KB and 2 to 6 KB
-// ahead were alike, near alone or 1 KB lost. two-bit-x32, which memory bounds, did not win.
+// base3-x32, which decodes for longer between two loads than a core looks ahead, won by it where
+// prefetchers follow streams too. Zen 4, one thread: 16 to 64 KB and 2 to 6 KB ahead were alike;
+// 1 KB, or near alone, lost. Sapphire Rapids was tried with 1 KB only. two-bit-x32, which memory
+// bounds, did not win.
 inline void prefetch_stream_twice(const std::uint8_t* p) {
   prefetch_l2(p, 16384);
   prefetch_line(p, 4096);

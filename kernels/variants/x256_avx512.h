@@ -143,7 +143,8 @@ inline void multiply_block(const Block& block, const std::uint8_t* next, std::in
 //   kStep          groups whose sums fit bytes
 //   kOneTokenBlock groups between widenings to int32 where there is one token: as many as int16
 //                  allows; a multiple of kStep
-//   kBlock         the same where there are several: few enough for the tables of kTokens tokens to
+//   kTokens        tokens that pass a block's tiles together, where there are several
+//   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
 //   add_step<kN>(codes, tables, n, sums): adds n groups to int16 sums; kN != 0: n = kN
 template <class Codes>
