@@ -72,8 +72,11 @@ std::optional<double> calibrated_floor(const std::string& id,
 class Matcher {
  public:
   Matcher(const CompareOptions& options, std::vector<const Report*> calibration,
-          std::map<unsigned, MachineShift> machine)
-      : options_(options), calibration_(std::move(calibration)), machine_(std::move(machine)) {}
+          std::map<unsigned, MachineShift> machine, unsigned cores)
+      : options_(options),
+        calibration_(std::move(calibration)),
+        machine_(std::move(machine)),
+        cores_(cores) {}
 
   CompareRow row(const std::string& id, const Cell* base, const Cell* fresh) const {
     CompareRow row;
@@ -125,10 +128,13 @@ class Matcher {
   }
 
   void both_measured(const Cell& base, const Cell& fresh, CompareRow& row) const {
-    SpeedTestOptions how{options_.paired, options_.min_rounds, std::nullopt, 0.0};
+    SpeedTestOptions how;
+    how.paired = options_.paired;
+    how.min_rounds = options_.min_rounds;
     if (const auto moved = machine_.find(base.threads); moved != machine_.end()) {
-      how.machine_floor = allowance_of(moved->second, base);
+      how.machine = moved->second;
     }
+    how.whole_machine = base.threads >= cores_;
     if (!calibration_.empty()) how.calibrated_floor = calibrated_floor(base.id, calibration_);
     row.test = test_speed(base, fresh, how);
     row.gated = gated(base);
@@ -168,6 +174,7 @@ class Matcher {
   const CompareOptions& options_;
   std::vector<const Report*> calibration_;    // with the base; empty where none was given
   std::map<unsigned, MachineShift> machine_;  // by threads; empty where pairs see it themselves
+  unsigned cores_;                            // of base's machine
 };
 
 using Index = std::map<std::string, const Cell*>;
@@ -183,9 +190,10 @@ Index index_of(const Report& report, const char* side, std::vector<std::string>&
   return index;
 }
 
-double least_p(const SpeedTest& test, bool paired) {
-  return paired ? least_paired_p(test.shift.n_base)
-                : least_two_sample_p(test.shift.n_base, test.shift.n_fresh);
+double least_p(const SpeedTest& test) {
+  return test.paired && test.measure != "fastest"
+             ? least_paired_p(test.shift.n_base)
+             : least_two_sample_p(test.shift.n_base, test.shift.n_fresh);
 }
 
 // States of all speeds; p of the gated ones is adjusted over them together.
@@ -223,7 +231,7 @@ void judge(const CompareOptions& options, CompareResult& result) {
       row.detail = "not in the gate";
       continue;
     }
-    if (test.usable && burden * least_p(test, options.paired) < options.alpha) continue;
+    if (test.usable && burden * least_p(test) < options.alpha) continue;
     ++result.underpowered;
     if (row.change == Change::kUnclear) row.reason = "underpowered";
   }
@@ -244,7 +252,8 @@ void add_rows(const Report& base, const Report& fresh, const CompareOptions& opt
   }
   const Matcher matcher(
       options, std::move(calibration),
-      options.paired ? std::map<unsigned, MachineShift>() : machine_shifts(base, fresh));
+      options.paired ? std::map<unsigned, MachineShift>() : machine_shifts(base, fresh),
+      base.machine.hard.cores_physical);
   for (const auto& [id, cell] : before) {
     const auto partner = after.find(id);
     result.rows.push_back(
@@ -290,9 +299,10 @@ bool incomplete(const Report& base, const Report& fresh, const CompareOptions& o
 
 // A loss that the samples show and a safeguard held back: no regression proven, no pass either.
 bool suspect(const CompareRow& row, double threshold) {
-  return row.gated && row.change == Change::kUnclear && row.reason != "machine_moved" &&
-         row.reason != "underpowered" && row.change_ratio && row.ci_hi &&
-         *row.change_ratio <= -threshold && *row.ci_hi < 0.0;
+  if (!row.gated || row.change != Change::kUnclear) return false;
+  if (row.reason == "usual_slower") return true;
+  return row.reason != "machine_moved" && row.reason != "underpowered" && row.change_ratio &&
+         row.ci_hi && *row.change_ratio <= -threshold && *row.ci_hi < 0.0;
 }
 
 // A verdict that was clear and is blocked now.

@@ -15,7 +15,7 @@
 namespace ryz::report {
 
 inline constexpr const char* kCompareSchemaName = "ryz-lab/compare";
-inline constexpr const char* kCompareSchemaVersion = "1.2.0";
+inline constexpr const char* kCompareSchemaVersion = "1.3.0";
 
 struct FailOn {
   bool regression = true, missing = true, correctness = true;

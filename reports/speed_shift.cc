@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 
+#include "reports/fastest_shift.h"
 #include "reports/statistics.h"
 
 namespace ryz::report {
@@ -14,7 +15,6 @@ namespace {
 // One round of a cell, as logarithms.
 struct Round {
   double time = 0.0;
-  std::optional<double> fastest;          // where it has several samples
   std::optional<double> compute, memory;  // speed relative to the fixed works
   bool disturbed = false;
 };
@@ -52,8 +52,6 @@ Rounds rounds_of(const Cell& cell) {
     }
     Round& round = rounds[number];
     round.time = median(time);
-    constexpr std::size_t kSeveral = 3;
-    if (time.size() >= kSeveral) round.fastest = *std::max_element(time.begin(), time.end());
     put_median(compute, samples.size(), round.compute);
     put_median(memory, samples.size(), round.memory);
     round.disturbed = !calm;
@@ -74,7 +72,6 @@ double stated_offset(const Cell& cell, const Rounds& rounds) {
 void add_offset(Rounds& rounds, double offset) {
   for (auto& [number, round] : rounds) {
     round.time += offset;
-    if (round.fastest) *round.fastest += offset;
     if (round.compute) *round.compute += offset;
     if (round.memory) *round.memory += offset;
   }
@@ -128,12 +125,18 @@ double half_difference(const std::vector<double>& v) {
   return std::abs(median(std::span(v).first(half)) - median(std::span(v).last(half)));
 }
 
+// How far the usual value lies below the fastest.
+double below_fastest(const std::vector<double>& v) {
+  return *std::max_element(v.begin(), v.end()) - median(v);
+}
+
 // One measure over both sides.
 struct View {
   const char* name = "";
   Shift shift;
   double spread = 0.0;  // within the sides (or of the pairs), whatever lies between them
   double floor = 0.0;
+  double below_fastest = 0.0;  // of the usual round, on the side where it is more
 };
 
 std::optional<View> view(const char* name, const Rounds& base, const Rounds& fresh,
@@ -154,12 +157,82 @@ std::optional<View> view(const char* name, const Rounds& base, const Rounds& fre
     v.spread = std::hypot(mad(*a), mad(*b));
     v.floor = std::max(half_difference(*a), half_difference(*b));
   }
+  v.below_fastest = std::max(below_fastest(*a), below_fastest(*b));
   return v;
 }
 
 std::size_t disturbed_in(const Rounds& rounds) {
   return static_cast<std::size_t>(std::count_if(
       rounds.begin(), rounds.end(), [](const auto& entry) { return entry.second.disturbed; }));
+}
+
+void set_floor(SpeedTest& test, double floor, const char* source) {
+  if (floor <= test.floor) return;
+  test.floor = floor;
+  test.floor_source = source;
+}
+
+// What equal code may show, apart from the view's own floor.
+void raise_floor(SpeedTest& test, double split_half, const std::optional<double>& machine,
+                 const std::optional<double>& spread, const SpeedTestOptions& options) {
+  test.floor = 0.0;
+  test.floor_source = "none";
+  if (options.calibrated_floor) {
+    set_floor(test, std::log1p(*options.calibrated_floor), "calibrated");
+  } else {
+    set_floor(test, split_half, "split_half");
+  }
+  if (options.paired) return;  // both sides saw the same machine
+  if (machine) set_floor(test, *machine, "machine");
+  if (options.whole_machine && spread) set_floor(test, *spread, "spread");
+}
+
+// The samples of one side that nothing disturbed, in the order taken, as logarithms of speeds; of
+// the fixed works too, empty where they were not measured beside each.
+struct Calm {
+  std::vector<double> speed, compute, memory;
+};
+
+Calm calm_samples(const Cell& cell, double offset) {
+  std::vector<const Sample*> samples;
+  for (const Sample& s : cell.samples) {
+    if (s.time_ns > 0 && s.tokens > 0 && s.disturbed.empty()) samples.push_back(&s);
+  }
+  std::stable_sort(samples.begin(), samples.end(),
+                   [](const Sample* a, const Sample* b) { return a->round < b->round; });
+  Calm calm;
+  for (const Sample* s : samples) {
+    calm.speed.push_back(std::log(rate_of(*s)) + offset);
+    if (s->reference_compute_ns.value_or(0) == 0 || s->reference_memory_ns.value_or(0) == 0) {
+      continue;
+    }
+    calm.compute.push_back(-std::log(static_cast<double>(*s->reference_compute_ns)));
+    calm.memory.push_back(-std::log(static_cast<double>(*s->reference_memory_ns)));
+  }
+  if (calm.compute.size() < calm.speed.size()) calm.compute.clear();
+  return calm;
+}
+
+// Turns `test`, which compares rounds, to the fastest samples where there are enough.
+void compare_fastest(const Calm& base, const Calm& fresh, const Cell& cell,
+                     const SpeedTestOptions& options, SpeedTest& test) {
+  if (std::min(base.speed.size(), fresh.speed.size()) < kFewestForFastest) return;
+  const Shift shift = fastest_shift(base.speed, fresh.speed);
+  if (!std::isfinite(shift.estimate)) return;
+  if (std::abs(test.shift.estimate) > test.floor) test.usual = test.shift;
+  test.shift = shift;
+  test.measure = "fastest";
+  test.other_estimate.reset();
+  test.disturbed_base = test.disturbed_fresh = 0;
+  test.disturbed = false;
+  std::optional<double> machine;
+  if (!base.compute.empty() && !fresh.compute.empty()) {
+    machine = allowance_of({fastest_shift(base.compute, fresh.compute).estimate,
+                            fastest_shift(base.memory, fresh.memory).estimate},
+                           cell);
+  }
+  raise_floor(test, 0.0, machine, std::max(below_fastest(base.speed), below_fastest(fresh.speed)),
+              options);
 }
 
 }  // namespace
@@ -209,12 +282,8 @@ SpeedTest test_speed(const Cell& base_cell, const Cell& fresh_cell,
   test.disturbed_fresh = disturbed_in(fresh);
   test.disturbed = 4 * test.disturbed_base > base.size() || 4 * test.disturbed_fresh > fresh.size();
 
-  View time = *view(
+  const View time = *view(
       "time", base, fresh, [](const Round& r) { return std::optional(r.time); }, options.paired);
-  // What disturbs a sample only slows it: the fastest of several may vary less than their median.
-  const std::optional<View> fastest = view(
-      "fastest", base, fresh, [](const Round& r) { return r.fastest; }, options.paired);
-  if (fastest && fastest->spread < time.spread) time = *fastest;
   std::optional<View> machine;
   for (auto& candidate :
        {view(
@@ -227,18 +296,13 @@ SpeedTest test_speed(const Cell& base_cell, const Cell& fresh_cell,
   const View& chosen = use_machine ? *machine : time;
   test.shift = chosen.shift;
   test.measure = chosen.name;
-  test.floor = chosen.floor;
-  if (options.calibrated_floor) {
-    test.floor = std::log1p(*options.calibrated_floor);
-    test.floor_source = "calibrated";
-  } else if (test.floor == 0.0) {
-    test.floor_source = "none";
-  }
-  if (options.machine_floor > test.floor) {
-    test.floor = options.machine_floor;
-    test.floor_source = "machine";
-  }
   if (machine) test.other_estimate = use_machine ? time.shift.estimate : machine->shift.estimate;
+  raise_floor(
+      test, chosen.floor,
+      options.machine ? std::optional(allowance_of(*options.machine, base_cell)) : std::nullopt,
+      time.below_fastest, options);
+  compare_fastest(calm_samples(base_cell, base_offset), calm_samples(fresh_cell, fresh_offset),
+                  base_cell, options, test);
   return test;
 }
 
@@ -269,6 +333,10 @@ Judgement judge_speed(const SpeedTest& test, double q, double threshold, double 
     }
     return j;
   };
+  if (test.usual && std::expm1(test.usual->hi) <= -threshold &&
+      j.change_ratio > -threshold + kRounding) {
+    return unclear("usual_slower");
+  }
   if (std::abs(j.change_ratio) < threshold - kRounding) {
     if (j.ci_lo <= -threshold || j.ci_hi >= threshold) return unclear("wide_ci");
     j.change = Change::kSame;

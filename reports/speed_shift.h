@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/machine_shift.h"
 #include "reports/rank_tests.h"
 #include "reports/report.h"
 
@@ -31,22 +32,29 @@ struct SpeedTestOptions {
   std::size_t min_rounds = 8;  // so many undisturbed rounds are enough to leave out the others
   // A/A change of the cell between reports of the same code, as a ratio; replaces the split-half.
   std::optional<double> calibrated_floor;
-  // |log change| that the machine's own move between the reports may account for.
-  double machine_floor = 0.0;
+  // How far the machine itself moved between the reports, where they were taken apart.
+  std::optional<MachineShift> machine;
+  // The cell keeps every core busy: what other programs take, they take from it.
+  bool whole_machine = false;
 };
 
 // What the samples say, before other cells are looked at. Shifts are natural logarithms of
 // fresh / base.
 struct SpeedTest {
   Shift shift;
-  // What was compared of each round: "time" (tok/s as it was, the median of its samples), "fastest"
-  // (of three samples or more), or tok/s relative to the machine at that moment, by the fixed work
-  // beside each sample: "compute", "memory". The tightest within the reports.
+  // What was compared: "fastest" (fastest_shift.h), where each side has enough undisturbed samples;
+  // else of each round "time" (tok/s as it was, the median of its samples) or tok/s relative to the
+  // machine at that moment, by the fixed work beside each sample: "compute", "memory". Of these the
+  // tightest within the reports.
   std::string measure = "time";
   // The other view (relative where `measure` is not, and the reverse), where there is one.
   std::optional<double> other_estimate;
-  double floor = 0.0;                       // |shift| between equal code that these data show
-  std::string floor_source = "split_half";  // "split_half", "calibrated", "machine", "none"
+  // Beside "fastest": the shift of the usual round, where it exceeds what equal code shows.
+  std::optional<Shift> usual;
+  double floor = 0.0;  // |shift| between equal code that these data show
+  // "split_half", "calibrated", "machine", "spread" (between the fastest and the usual round of a
+  // cell that keeps every core busy), "none"
+  std::string floor_source = "split_half";
   std::size_t disturbed_base = 0, disturbed_fresh = 0;  // rounds, of those compared
   bool disturbed = false;                               // more than a quarter of a side's rounds
   bool summary_differs = false;  // a median that does not follow from its samples: it is believed
@@ -71,7 +79,8 @@ struct Judgement {
 // reports taken apart, lies beyond the threshold (what sets two processes apart on equal code, such
 // as where their pages lie, no round of either shows); time and
 // the machine-relative view agree; the rounds were not mostly disturbed. SAME needs the interval
-// inside the threshold. Anything else is UNCLEAR, with the reason.
+// inside the threshold, and no loss of the usual round beyond it that the fastest do not show.
+// Anything else is UNCLEAR, with the reason.
 Judgement judge_speed(const SpeedTest& test, double q, double threshold, double alpha);
 
 }  // namespace ryz::report

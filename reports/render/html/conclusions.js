@@ -84,7 +84,7 @@ const CHANGE = {INVALID: "bad", REGRESSED: "bad", MISSING: "bad", UNCLEAR: "doub
 const WHY = {clear: "beyond the threshold, the noise and what equal code differs", confirmed: "measured again and confirmed",
   ci_within: "inside the threshold", measured_in_neither: "measured in neither", wide_ci: "the interval is too wide to tell",
   not_significant: "not significant over all gated cells", below_floor: "no more than equal code differs here",
-  machine_moved: "gone when compared with the fixed work beside it: the machine changed", disturbed: "too many rounds were disturbed",
+  machine_moved: "gone when compared with the fixed work beside it: the machine changed", usual_slower: "its fastest samples are as fast, its usual round is slower", disturbed: "too many rounds were disturbed",
   underpowered: "too few rounds to tell", not_confirmed: "not seen again when repeated", no_samples: "has no samples", no_speed: "has no speed",
   not_run: "not run now", new_here: "not in the base", wrong_in_both: "wrong in both", wrong_in_base: "wrong in the base",
   new_and_wrong: "new, and wrong", nonfinite: "NaN or infinity", rel_err: "its error grew"};
