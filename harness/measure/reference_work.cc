@@ -12,6 +12,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMultiplies = 900000;  // of each of eight chains
 
+// Read whole, by whoever is free: two threads do not get equal shares of the memory, and one that
+// waits for the other reads nothing.
+constexpr std::size_t kPieceBytes = std::size_t{512} << 10;
+constexpr std::size_t kPieces = ReferenceWork::kWindowBytes / kPieceBytes;
+
 std::uint64_t nanoseconds_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
@@ -60,14 +65,19 @@ std::uint64_t ReferenceWork::compute(Team& team) {
 
 std::uint64_t ReferenceWork::memory(Team& team) {
   const std::size_t windows = buffer_.size() / kWindowBytes;
-  const std::size_t first = window_;
+  const std::size_t first = window_ * kPieces;
   window_ = (window_ + team.size()) % windows;
   std::atomic<std::uint64_t> sum{0};
   const auto start = Clock::now();
   team.run([&](Worker& worker) {
-    const std::size_t window = (first + worker.index()) % windows;
-    const auto* words = buffer_.as<std::uint64_t>() + window * (kWindowBytes / 8);
-    sum.fetch_add(read_words(words, kWindowBytes / 8), std::memory_order_relaxed);
+    worker.loop(kPieces * team.size(), {LoopKind::kDynamic, 1},
+                [&](std::size_t begin, std::size_t end) {
+                  for (std::size_t i = begin; i < end; ++i) {
+                    const std::size_t piece = (first + i) % (kPieces * windows);
+                    const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
+                    sum.fetch_add(read_words(words, kPieceBytes / 8), std::memory_order_relaxed);
+                  }
+                });
   });
   const std::uint64_t ns = nanoseconds_since(start);
   sum_ += sum.load();

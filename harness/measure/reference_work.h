@@ -18,7 +18,7 @@ struct ReferenceTimes {
 
 class ReferenceWork {
  public:
-  // What each thread reads for memory_ns.
+  // What the threads read for memory_ns, so much for each of them.
   static constexpr std::size_t kWindowBytes = std::size_t{32} << 20;
 
   // `bytes` of memory to read in turn, for all threads together: beyond the private caches. The

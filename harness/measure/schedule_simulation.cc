@@ -18,10 +18,11 @@ Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores
   return {begin, std::min(n, begin + size)};
 }
 
-// Of its full speed, that of a core which alone drew `demand` bytes a ns, where `share` are given.
-double speed_under(double demand, double share, const SimulatedMachine& machine) {
+// Of its full speed, that of a core which alone drew `demand` bytes a ns and stood still for the
+// share `restart` of its time, where `share` bytes a ns are given: both are waiting, and take longer.
+double speed_under(double demand, double restart, double share, const SimulatedMachine& machine) {
   const double alone = std::max(machine.alone_gb_per_s, demand);
-  return 1.0 / (1.0 + demand * std::max(0.0, 1.0 / share - 1.0 / alone));
+  return 1.0 / (1.0 + (demand / alone + restart) * std::max(0.0, alone / share - 1.0));
 }
 
 class LoopReplay {
@@ -70,6 +71,7 @@ class LoopReplay {
     State state = State::kDone;
     double left_ns = 0.0;  // of the taking, or of the chunk at full speed
     double demand = 0.0;   // bytes a ns at full speed
+    double restart = 0.0;  // of the chunk's time at full speed, the share that it begins anew with
     double share = 0.0;    // of the roof, bytes a ns
     double speed = 1.0;    // of full speed
     double end_ns = 0.0;
@@ -101,10 +103,12 @@ class LoopReplay {
     core.chunk = chunk;
     core.state = State::kRunning;
     core.left_ns = sums_[chunk.end] - sums_[chunk.begin];
-    if (chunk.begin != core.reached) core.left_ns += costs_.restart_ns;
+    const double restart_ns = chunk.begin != core.reached ? costs_.restart_ns : 0.0;
+    core.left_ns += restart_ns;
     core.reached = chunk.end;
     const double bytes = costs_.bytes_per_iteration * static_cast<double>(chunk.end - chunk.begin);
     core.demand = core.left_ns > 0.0 ? bytes / core.left_ns : 0.0;
+    core.restart = core.left_ns > 0.0 ? restart_ns / core.left_ns : 0.0;
     core.speed = 1.0;
   }
 
@@ -125,7 +129,7 @@ class LoopReplay {
     }
     for (Core* core : drawing) {
       const double share = std::max(core->share, std::min(core->demand, core->share) + left);
-      core->speed = speed_under(core->demand, share, machine_);
+      core->speed = speed_under(core->demand, core->restart, share, machine_);
     }
   }
 
@@ -178,7 +182,7 @@ double simulate_step_ns(double one_thread_ns, std::size_t units, const Simulated
   double ns = one_thread_ns * share;
   if (machine.gb_per_s > 0.0 && bytes > 0.0 && one_thread_ns > 0.0) {
     // 1 / share parts run at a time.
-    ns /= speed_under(bytes / one_thread_ns, machine.gb_per_s * share, machine);
+    ns /= speed_under(bytes / one_thread_ns, 0.0, machine.gb_per_s * share, machine);
   }
   return ns + (machine.cores > 1 ? machine.barrier_ns : 0.0);
 }

@@ -154,6 +154,19 @@ TEST(SimulateLoop, AChunkThatDoesNotFollowItsCoresLastOneStartsAnew) {
   EXPECT_EQ(loop.busy_ns, (Times{11.5, 14}));
 }
 
+TEST(SimulateLoop, UnderARoofBeginningAnewTakesLongerToo) {
+  // An iteration alone: 2 ns for 8 bytes, all waiting; core 1 takes 2 more to begin anew, and so
+  // draws 2 a ns. Both have 2 of the roof's 4, where one alone has 4: all that is waiting takes
+  // twice as long. After 4 ns core 0 is done and core 1 half done; the rest it does alone.
+  SimulatedMachine m = machine(2);
+  m.gb_per_s = 4.0;
+  m.alone_gb_per_s = 4.0;
+  const LoopCosts costs{Times(2, 2.0), 8.0, 2.0};
+  EXPECT_EQ(simulate_loop(costs, kBlocks, m).busy_ns, (Times{4, 6}));
+  m.gb_per_s = 0.0;
+  EXPECT_EQ(simulate_loop(costs, kBlocks, m).busy_ns, (Times{2, 4}));
+}
+
 TEST(SimulateLoop, MoreCoresThanIterationsStandIdle) {
   const SimulatedLoop loop = simulate_loop({{3, 4}, 0.0}, dynamic(1), machine(8));
   EXPECT_DOUBLE_EQ(loop.makespan_ns, 4.0);
