@@ -6,7 +6,12 @@
 
 namespace ryz {
 
-enum class LoopKind : std::uint8_t { kStatic, kDynamic, kGuided };
+enum class LoopKind : std::uint8_t {
+  kStatic,
+  kDynamic,
+  kGuided,
+  kStealing,  // a contiguous block a thread, half of what is left at a time; then others' ends
+};
 
 // `grain` counts iterations of the parallel loop, as the OpenMP schedule clause does.
 // kStatic with grain 0: one contiguous block a thread.

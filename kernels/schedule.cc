@@ -41,7 +41,8 @@ constexpr int kSpinsBeforeYield = 20000;
 std::string loop_name(LoopSpec spec) {
   const char* prefix = spec.kind == LoopKind::kStatic    ? "s"
                        : spec.kind == LoopKind::kDynamic ? "g"
-                                                         : "u";
+                       : spec.kind == LoopKind::kGuided  ? "u"
+                                                         : "w";
   return spec.grain == 0 ? std::string(prefix) : prefix + std::to_string(spec.grain);
 }
 
@@ -59,6 +60,18 @@ std::vector<Chunk> static_chunks(std::size_t n, std::size_t grain, unsigned inde
     chunks.push_back({begin, std::min(n, begin + grain)});
   }
   return chunks;
+}
+
+Chunk next_of_block(std::size_t n, std::size_t grain, unsigned owner, unsigned count, bool own,
+                    BlockTaken& taken) {
+  const std::size_t grains = (n + grain - 1) / grain;
+  const std::size_t first = grains * owner / count + taken.front;
+  const std::size_t last = grains * (owner + 1) / count - taken.back;
+  if (first >= last) return {};
+  const std::size_t size = count == 1 ? last - first : (last - first + 1) / 2;
+  (own ? taken.front : taken.back) += static_cast<std::uint32_t>(size);
+  const std::size_t begin = own ? first : last - size;
+  return {begin * grain, std::min(n, (begin + size) * grain)};
 }
 
 void* ScratchPool::acquire(std::size_t bytes) {
@@ -194,7 +207,11 @@ void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, st
   const std::uint64_t k = loops_++;
   std::atomic<std::size_t>& next = team_->counters_[k % 3].next;
   team_->counters_[(k + 1) % 3].next.store(0, std::memory_order_relaxed);
+  team_->seats_[index_].taken[(k + 1) % 3].store({}, std::memory_order_relaxed);
   const std::size_t grain = std::max<std::size_t>(1, spec.grain);
+  if (spec.kind == LoopKind::kStealing) {
+    return deal_blocks(n, grain, static_cast<unsigned>(k % 3), body);
+  }
   if (spec.kind == LoopKind::kDynamic) {
     for (;;) {
       const std::size_t begin = next.fetch_add(grain, std::memory_order_relaxed);
@@ -213,6 +230,23 @@ void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, st
         body(begin, begin + size);
         begin = next.load(std::memory_order_relaxed);
       }
+    }
+  }
+}
+
+void Worker::deal_blocks(std::size_t n, std::size_t grain, unsigned round,
+                         FunctionRef<void(std::size_t, std::size_t)> body) {
+  for (unsigned i = 0; i < count_; ++i) {
+    const unsigned owner = (index_ + i) % count_;
+    std::atomic<BlockTaken>& taken = team_->seats_[owner].taken[round];
+    BlockTaken before = taken.load(std::memory_order_relaxed);
+    for (;;) {
+      BlockTaken after = before;
+      const Chunk chunk = next_of_block(n, grain, owner, count_, i == 0, after);
+      if (chunk.begin == chunk.end) break;
+      if (!taken.compare_exchange_weak(before, after, std::memory_order_relaxed)) continue;
+      body(chunk.begin, chunk.end);
+      before = taken.load(std::memory_order_relaxed);
     }
   }
 }
@@ -263,6 +297,9 @@ void Team::place(unsigned index) {
 
 void Team::run(FunctionRef<void(Worker&)> f) {
   for (Counter& c : counters_) c.next.store(0, std::memory_order_relaxed);
+  for (Seat& seat : seats_) {
+    for (std::atomic<BlockTaken>& taken : seat.taken) taken.store({}, std::memory_order_relaxed);
+  }
   arrived_.store(0, std::memory_order_relaxed);
   int got = static_cast<int>(options_.threads);
   if (options_.threads == 1) {

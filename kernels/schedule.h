@@ -63,6 +63,20 @@ struct Chunk {
 std::vector<Chunk> static_chunks(std::size_t n, std::size_t grain, unsigned index, unsigned count,
                                  std::size_t align);
 
+// Of one worker's block under kStealing: grains taken from its front, by itself, and from its end,
+// by others.
+struct BlockTaken {
+  std::uint32_t front = 0;
+  std::uint32_t back = 0;
+};
+
+// What is taken next of the block of worker `owner` of `count`, by itself or by another: half of
+// what is left, in whole grains (alone: all of it); empty where nothing is left. The owner goes on
+// where it stood, so that it reads on in a line as in static blocks; only who has no more of his
+// own takes from others. Pure, as static_chunks().
+Chunk next_of_block(std::size_t n, std::size_t grain, unsigned owner, unsigned count, bool own,
+                    BlockTaken& taken);
+
 class Team;
 
 // A mutex-guarded pool of scratch buffers, as the engine had it.
@@ -105,6 +119,8 @@ class Worker {
   // The loop without its barrier. Static chunks are those of worker `index` of `count`.
   void deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
             std::size_t align, unsigned index, unsigned count);
+  void deal_blocks(std::size_t n, std::size_t grain, unsigned round,
+                   FunctionRef<void(std::size_t, std::size_t)> body);
   void traced_loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
                    std::size_t align);
   void traced_step(FunctionRef<void(Worker&)> f, std::size_t units, bool barrier_after);
@@ -113,7 +129,7 @@ class Worker {
   WorkerTrace* trace_ = nullptr;
   unsigned index_;
   unsigned count_;
-  std::uint64_t loops_ = 0;  // dynamic and guided loops begun in this region
+  std::uint64_t loops_ = 0;  // loops begun in this region, static ones apart
 };
 
 struct TeamOptions {
@@ -161,6 +177,7 @@ class Team {
   struct alignas(64) Seat {
     Buffer arena;
     Placement placement;
+    alignas(64) std::atomic<BlockTaken> taken[3];  // as counters_
   };
 
   void place(unsigned index);
@@ -197,7 +214,8 @@ class Flow {
   Worker* worker_ = nullptr;
 };
 
-// "s", "s4" (static), "g4" (dynamic), "u4" (guided): the schedule part of a cell id.
+// "s", "s4" (static), "g4" (dynamic), "u4" (guided), "w4" (work stealing): the schedule part of a
+// cell id.
 std::string loop_name(LoopSpec spec);
 
 }  // namespace ryz

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
 #include <thread>
@@ -20,7 +21,8 @@ constexpr std::size_t kIterations[] = {0, 1, 2, 7, 16, 97, 1000};
 
 std::vector<LoopSpec> all_loops() {
   std::vector<LoopSpec> loops{{LoopKind::kStatic, 0}};
-  for (const LoopKind kind : {LoopKind::kStatic, LoopKind::kDynamic, LoopKind::kGuided}) {
+  for (const LoopKind kind :
+       {LoopKind::kStatic, LoopKind::kDynamic, LoopKind::kGuided, LoopKind::kStealing}) {
     for (const std::size_t grain : {1u, 3u, 8u, 5000u}) loops.push_back({kind, grain});
   }
   return loops;
@@ -70,6 +72,47 @@ TEST(StaticChunks, GrainsAreDealtInTurn) {
   EXPECT_TRUE(static_chunks(3, 3, 1, 2, 1).empty());
 }
 
+TEST(NextOfBlock, TheOwnerGoesOnWhereItStoodOthersTakeFromTheEnd) {
+  // 23 iterations in grains of 2: 12 grains, of which worker 1 of 2 owns 6: [12, 23).
+  BlockTaken taken;
+  const auto next = [&](bool own) { return next_of_block(23, 2, 1, 2, own, taken); };
+  const auto expect = [](Chunk chunk, std::size_t begin, std::size_t end) {
+    EXPECT_EQ(chunk.begin, begin);
+    EXPECT_EQ(chunk.end, end);
+  };
+  expect(next(true), 12, 18);
+  expect(next(false), 20, 23);  // two grains of three; the last one is short
+  expect(next(true), 18, 20);
+  expect(next(true), 0, 0);
+  expect(next(false), 0, 0);
+}
+
+TEST(NextOfBlock, AloneItIsOneChunk) {
+  BlockTaken taken;
+  const Chunk all = next_of_block(97, 4, 0, 1, true, taken);
+  EXPECT_EQ(all.begin, 0u);
+  EXPECT_EQ(all.end, 97u);
+}
+
+TEST(Loop, WhoeverIsDoneTakesFromWhoIsNot) {
+  // Worker 0 stays in its first chunk until all others' iterations have run, its own included.
+  constexpr std::size_t kN = 64;
+  Team team({2, {}});
+  std::atomic<std::size_t> done{0};
+  std::array<std::size_t, 2> ran{};
+  team.run([&](Worker& worker) {
+    worker.loop(kN, {LoopKind::kStealing, 1}, [&](std::size_t begin, std::size_t end) {
+      if (worker.index() == 0 && ran[0] == 0) {
+        while (done.load() < kN - (end - begin)) sched_yield();
+      }
+      ran[worker.index()] += end - begin;
+      done.fetch_add(end - begin);
+    });
+  });
+  EXPECT_EQ(ran[0] + ran[1], kN);
+  EXPECT_LE(ran[0], kN / 4);  // half of its half
+}
+
 TEST(Loop, EveryIterationRunsOnce) {
   for (const unsigned threads : kThreads) {
     Team team({threads, {}});
@@ -97,7 +140,8 @@ TEST(Loop, ChunksBeginAtMultiplesOfTheGrain) {
     team.run([&](Worker& worker) {
       worker.loop(1000, spec, [&](std::size_t begin, std::size_t end) {
         if (begin % spec.grain != 0) ++wrong;
-        if (spec.kind != LoopKind::kGuided && end - begin > spec.grain) ++wrong;
+        const bool grows = spec.kind == LoopKind::kGuided || spec.kind == LoopKind::kStealing;
+        if (!grows && end - begin > spec.grain) ++wrong;
         if (end - begin < spec.grain && end != 1000) ++wrong;
       });
     });
@@ -407,6 +451,7 @@ TEST(LoopName, IsTheSchedulePartOfACell) {
   EXPECT_EQ(loop_name({LoopKind::kStatic, 4}), "s4");
   EXPECT_EQ(loop_name({LoopKind::kDynamic, 1}), "g1");
   EXPECT_EQ(loop_name({LoopKind::kGuided, 16}), "u16");
+  EXPECT_EQ(loop_name({LoopKind::kStealing, 2}), "w2");
 }
 
 }  // namespace

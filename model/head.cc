@@ -159,22 +159,30 @@ void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, st
                    float* logits) {
   const HeadTable& table = best_head_table();
   const RealRows real_rows = real_rows_of(table, head.format);
-  flow.step([&](Worker& worker) {
-    const Chunk mine = head_rows(head, worker);
-    const std::size_t row_bytes = head.row_bytes();
-    for (std::size_t r = mine.begin; r < mine.end; r += kRowBlock) {
-      const std::size_t count = std::min(kRowBlock, mine.end - r);
-      const std::uint8_t* rows = head.data + r * row_bytes;
-      for (std::size_t t = 0; t < tokens; ++t) {
-        float* out = logits + t * head.rows + r;
-        if (real_rows != nullptr) {
-          real_rows(rows, count, head.cols, input.real(t), out);
-        } else {
-          const Q6kInput token = input.q6k(t);
-          table.q6k_rows(rows, count, &token, out);
-        }
+  const std::size_t row_bytes = head.row_bytes();
+  const auto multiply = [&](std::size_t r, std::size_t count) {
+    const std::uint8_t* rows = head.data + r * row_bytes;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      float* out = logits + t * head.rows + r;
+      if (real_rows != nullptr) {
+        real_rows(rows, count, head.cols, input.real(t), out);
+      } else {
+        const Q6kInput token = input.q6k(t);
+        table.q6k_rows(rows, count, &token, out);
       }
     }
+  };
+  // Threads do not get equal shares of the memory's bandwidth, and static blocks, the half of a
+  // token's bytes that they are, waited for the slower one.
+  constexpr LoopSpec kBlocks{LoopKind::kStealing, 4};
+  flow.step([&](Worker& worker) {
+    worker.loop((head.rows + kRowBlock - 1) / kRowBlock, kBlocks,
+                [&](std::size_t begin, std::size_t end) {
+                  for (std::size_t i = begin; i < end; ++i) {
+                    const std::size_t r = i * kRowBlock;
+                    multiply(r, std::min(kRowBlock, head.rows - r));
+                  }
+                });
   });
 }
 

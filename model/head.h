@@ -42,7 +42,8 @@ class HeadInput {
 // The code of a table for rows of a format; null for Q6_K, which has an input of its own.
 RealRows real_rows_of(const HeadTable& table, RowFormat format);
 
-// The rows of a head that one worker multiplies: whole cache lines of logits.
+// The rows of a head that one worker multiplies unless another is done first, and so touches first:
+// whole cache lines of logits.
 Chunk head_rows(const RowTensor& head, const Worker& worker);
 
 // logits[t][r] = head row r · hidden state t for the first `tokens` tokens of the input.

@@ -121,10 +121,11 @@ struct Case {
 
 std::vector<Schedule> all_schedules() {
   std::vector<Schedule> schedules;
-  const LoopSpec loops[] = {{LoopKind::kStatic, 0},  {LoopKind::kStatic, 1},
-                            {LoopKind::kStatic, 3},  {LoopKind::kDynamic, 1},
-                            {LoopKind::kDynamic, 4}, {LoopKind::kDynamic, 1000},
-                            {LoopKind::kGuided, 1},  {LoopKind::kGuided, 4}};
+  const LoopSpec loops[] = {{LoopKind::kStatic, 0},   {LoopKind::kStatic, 1},
+                            {LoopKind::kStatic, 3},   {LoopKind::kDynamic, 1},
+                            {LoopKind::kDynamic, 4},  {LoopKind::kDynamic, 1000},
+                            {LoopKind::kGuided, 1},   {LoopKind::kGuided, 4},
+                            {LoopKind::kStealing, 1}, {LoopKind::kStealing, 4}};
   for (const LoopSpec loop : loops) {
     for (const ScratchPolicy scratch : {ScratchPolicy::kLockedPool, ScratchPolicy::kArenas}) {
       for (const OutputPolicy output : {OutputPolicy::kInterleaved, OutputPolicy::kAligned}) {
@@ -216,7 +217,7 @@ TEST(Linear, SixHundredTokens) {
     SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
     const std::vector<PackedMatrix> weights = c.packed(*kernel->encoding);
     for (const LoopSpec loop : {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 3},
-                                LoopSpec{LoopKind::kGuided, 1}}) {
+                                LoopSpec{LoopKind::kGuided, 1}, LoopSpec{LoopKind::kStealing, 1}}) {
       const Schedule schedule{loop, ScratchPolicy::kArenas, OutputPolicy::kAligned,
                               RegionPolicy::kToken};
       EXPECT_TRUE(c.run({kernel, kernel, schedule}, weights, 2) == expected) << text(schedule);

@@ -217,8 +217,9 @@ TEST(Transformer, ThreadsAndSchedulesDoNotShow) {
   const std::vector<float> expected = logits_in_parts(weights, {}, nullptr, 1, kPrefill);
   for (const unsigned threads : {1u, 2u, 3u}) {
     for (const RegionPolicy region : {RegionPolicy::kToken, RegionPolicy::kProduct}) {
-      for (const LoopSpec loop : {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 1},
-                                  LoopSpec{LoopKind::kGuided, 1}}) {
+      for (const LoopSpec loop :
+           {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 1},
+            LoopSpec{LoopKind::kGuided, 1}, LoopSpec{LoopKind::kStealing, 1}}) {
         for (const OutputPolicy output : {OutputPolicy::kAligned, OutputPolicy::kInterleaved}) {
           Combination combination;
           combination.schedule = {loop, ScratchPolicy::kLockedPool, output, region};

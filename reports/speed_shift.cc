@@ -63,7 +63,7 @@ Rounds rounds_of(const Cell& cell) {
 double stated_offset(const Cell& cell, const Rounds& rounds) {
   if (!cell.tok_per_s || rounds.empty()) return 0.0;
   std::vector<double> rates;
-  for (const auto& [number, round] : rounds) rates.push_back(std::exp(round.time));
+  for (const auto& [number, rate] : rate_by_round(cell.samples)) rates.push_back(rate);
   const double offset = std::log(cell.tok_per_s->median / median(rates));
   constexpr double kRounding = 1e-6;
   return std::isfinite(offset) && std::abs(offset) > kRounding ? offset : 0.0;

@@ -37,7 +37,7 @@ void add_list(CLI::App& app, Context& context) {
       ->capture_default_str();
   cmd->add_option("--encoding", flags->run.encoding, "Of which encodings")->capture_default_str();
   cmd->add_option("--phase", flags->run.phase, "decode, prefill or all")->capture_default_str();
-  cmd->add_option("--schedule", flags->run.schedule, "static, dynamic, guided or all")
+  cmd->add_option("--schedule", flags->run.schedule, "static, dynamic, guided, stealing or all")
       ->capture_default_str();
   cmd->add_option("--grain", flags->run.grain, "e.g. 1,4,16")->capture_default_str();
   cmd->add_option("--threads", flags->run.threads, "e.g. 1-8");

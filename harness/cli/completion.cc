@@ -51,7 +51,7 @@ FlagInfo describe(const CLI::Option& option, const Catalogue& catalogue) {
   }
   if (flag.name == "--model" || flag.name == "--ladder") flag.choices = preset_names();
   if (flag.name == "--phase") flag.choices = {"decode", "prefill", "all"};
-  if (flag.name == "--schedule") flag.choices = {"static", "dynamic", "guided", "all"};
+  if (flag.name == "--schedule") flag.choices = {"static", "dynamic", "guided", "stealing", "all"};
   return flag;
 }
 

@@ -58,10 +58,12 @@ std::vector<Phase> parse_phases(const std::string& text) {
 
 std::vector<LoopKind> parse_schedules(const std::string& text) {
   std::vector<LoopKind> kinds;
-  for (const std::string& name : match_names("--schedule", text, {"static", "dynamic", "guided"})) {
+  for (const std::string& name :
+       match_names("--schedule", text, {"static", "dynamic", "guided", "stealing"})) {
     kinds.push_back(name == "static"    ? LoopKind::kStatic
                     : name == "dynamic" ? LoopKind::kDynamic
-                                        : LoopKind::kGuided);
+                    : name == "guided"  ? LoopKind::kGuided
+                                        : LoopKind::kStealing);
   }
   return kinds;
 }
@@ -142,7 +144,7 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
         ->excludes(bundle)
         ->excludes(keep);
   };
-  axis("--schedule", f.schedule, "static, dynamic, guided");
+  axis("--schedule", f.schedule, "static, dynamic, guided, stealing");
   axis("--grain", f.grain, "Iterations (row tiles) a chunk, e.g. 1,4,16 or 1-64*4; auto");
   axis("--scratch", f.scratch, "arenas (a thread's own), pool (behind a lock)");
   axis("--output", f.output, "aligned (lines of one thread), interleaved (shared lines)");

@@ -407,7 +407,8 @@ class Lab {
     std::string grain = cell.grain == 0 ? "auto" : std::to_string(cell.grain);
     const char* schedule = cell.schedule[0] == 's'   ? "static"
                            : cell.schedule[0] == 'g' ? "dynamic"
-                                                     : "guided";
+                           : cell.schedule[0] == 'u' ? "guided"
+                                                     : "stealing";
     return fmt::format(
         "ryz-lab sweep --model {} --kernel {} --encoding {} --phase {} --schedule {} --grain {} "
         "--threads {} --seed {}{}",

@@ -56,7 +56,8 @@ report::Config describe_config(const LabOptions& options) {
   for (const LoopKind k : options.axes.schedules) {
     c.schedules.emplace_back(k == LoopKind::kStatic    ? "static"
                              : k == LoopKind::kDynamic ? "dynamic"
-                                                       : "guided");
+                             : k == LoopKind::kGuided  ? "guided"
+                                                       : "stealing");
   }
   c.grains = numbers(options.axes.grains);
   c.threads = numbers(options.axes.threads);

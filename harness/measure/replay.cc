@@ -16,6 +16,7 @@ std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t 
                                      double ns_per_tick, double weights_bytes, double head_bytes) {
   std::vector<ReplayStep> steps;
   double loops_ns = 0.0;
+  const std::size_t last = one_thread.steps.size() - 1;  // the head's
   for (std::size_t i = first; i < one_thread.steps.size(); ++i) {
     const TracedStep& traced = one_thread.steps[i];
     ReplayStep step;
@@ -30,17 +31,22 @@ std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t 
       std::fill(step.loop.iteration_ns.begin() + static_cast<std::ptrdiff_t>(chunk.begin),
                 step.loop.iteration_ns.begin() + static_cast<std::ptrdiff_t>(chunk.end), each);
     }
-    loops_ns += static_cast<double>(traced.loop_ticks) * ns_per_tick;
+    if (i != last) loops_ns += static_cast<double>(traced.loop_ticks) * ns_per_tick;
     steps.push_back(std::move(step));
   }
   if (steps.empty()) return steps;
-  for (std::size_t i = 0; i < steps.size() && loops_ns > 0.0; ++i) {
+  for (std::size_t i = 0; i + 1 < steps.size() && loops_ns > 0.0; ++i) {
     const TracedStep& traced = one_thread.steps[first + i];
     if (traced.n == 0) continue;
     const double share = static_cast<double>(traced.loop_ticks) * ns_per_tick / loops_ns;
     steps[i].loop.bytes_per_iteration = weights_bytes * share / static_cast<double>(traced.n);
   }
-  steps.back().own_bytes = head_bytes;
+  LoopCosts& head = steps.back().loop;
+  if (head.iteration_ns.empty()) {
+    steps.back().own_bytes = head_bytes;
+  } else {
+    head.bytes_per_iteration = head_bytes / static_cast<double>(head.iteration_ns.size());
+  }
   return steps;
 }
 

@@ -16,14 +16,15 @@ namespace ryz {
 struct ReplayStep {
   double own_ns = 0.0;  // outside its loop
   std::size_t units = 0;
-  double own_bytes = 0.0;  // read from memory by that part
+  double own_bytes = 0.0;  // read from memory by that part; none where the step has a loop
   LoopCosts loop;          // no iterations: it has no loop
   LoopSpec spec;
   std::size_t align = 1;
 };
 
 // The steps of a one-thread trace from number `first` on. `weights_bytes` (0: they fit in the
-// caches) are dealt out over the loops in proportion to their time, `head_bytes` to the last step.
+// caches) are dealt out over the loops in proportion to their time; the last step, which multiplies
+// the head, reads `head_bytes`.
 std::vector<ReplayStep> replay_steps(const WorkerTrace& one_thread, std::size_t first,
                                      double ns_per_tick, double weights_bytes, double head_bytes);
 

@@ -43,6 +43,15 @@ TEST(ReplaySteps, HoldsEachIterationsTimeAndItsShareOfTheBytes) {
   EXPECT_EQ(replay_steps(one_thread(), 1, 0.5, 0, 0).size(), 2U);
 }
 
+TEST(ReplaySteps, AHeadThatIsALoopReadsItsBytesThere) {
+  WorkerTrace w = one_thread();
+  w.steps[2] = loop(4, {{0, 4, 400}});
+  const auto steps = replay_steps(w, 0, 0.5, 4000.0, 900.0);
+  EXPECT_DOUBLE_EQ(steps[1].loop.bytes_per_iteration, 500.0);  // all of the weights
+  EXPECT_DOUBLE_EQ(steps[2].loop.bytes_per_iteration, 225.0);
+  EXPECT_DOUBLE_EQ(steps[2].own_bytes, 0.0);
+}
+
 TEST(Replay, OneCoreTakesWhatItTook) {
   EXPECT_DOUBLE_EQ(replay_ns(replay_steps(one_thread(), 0, 0.5, 0, 0), {1, 0, 0, 0}), 1100.0);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-// The chunk that a dynamic or guided loop hands out next; empty at the end.
+// The chunk that a dynamic or guided loop hands out next; it may lie behind the end.
 Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores) {
   const std::size_t grain = std::max<std::size_t>(1, spec.grain);
   std::size_t size = grain;
@@ -18,11 +18,10 @@ Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores
   return {begin, std::min(n, begin + size)};
 }
 
-// Of its full speed, that of a core which alone drew `demand` bytes a ns and stood still for the
-// share `restart` of its time, where `share` bytes a ns are given: both are waiting, and take longer.
-double speed_under(double demand, double restart, double share, const SimulatedMachine& machine) {
+// Of its full speed, that of a core which alone drew `demand` bytes a ns, where `share` are given.
+double speed_under(double demand, double share, const SimulatedMachine& machine) {
   const double alone = std::max(machine.alone_gb_per_s, demand);
-  return 1.0 / (1.0 + (demand / alone + restart) * std::max(0.0, alone / share - 1.0));
+  return 1.0 / (1.0 + demand * std::max(0.0, 1.0 / share - 1.0 / alone));
 }
 
 class LoopReplay {
@@ -71,7 +70,6 @@ class LoopReplay {
     State state = State::kDone;
     double left_ns = 0.0;  // of the taking, or of the chunk at full speed
     double demand = 0.0;   // bytes a ns at full speed
-    double restart = 0.0;  // of the chunk's time at full speed, the share that it begins anew with
     double share = 0.0;    // of the roof, bytes a ns
     double speed = 1.0;    // of full speed
     double end_ns = 0.0;
@@ -79,6 +77,7 @@ class LoopReplay {
     std::size_t reached = 0;  // the end of its last chunk
     std::vector<Chunk> own;   // kStatic
     std::size_t taken = 0;
+    BlockTaken block;  // kStealing
 
     double time_left() const { return state == State::kDone ? kNever : left_ns / speed; }
   };
@@ -103,12 +102,10 @@ class LoopReplay {
     core.chunk = chunk;
     core.state = State::kRunning;
     core.left_ns = sums_[chunk.end] - sums_[chunk.begin];
-    const double restart_ns = chunk.begin != core.reached ? costs_.restart_ns : 0.0;
-    core.left_ns += restart_ns;
+    if (chunk.begin != core.reached) core.left_ns += costs_.restart_ns;
     core.reached = chunk.end;
     const double bytes = costs_.bytes_per_iteration * static_cast<double>(chunk.end - chunk.begin);
     core.demand = core.left_ns > 0.0 ? bytes / core.left_ns : 0.0;
-    core.restart = core.left_ns > 0.0 ? restart_ns / core.left_ns : 0.0;
     core.speed = 1.0;
   }
 
@@ -129,7 +126,7 @@ class LoopReplay {
     }
     for (Core* core : drawing) {
       const double share = std::max(core->share, std::min(core->demand, core->share) + left);
-      core->speed = speed_under(core->demand, core->restart, share, machine_);
+      core->speed = speed_under(core->demand, share, machine_);
     }
   }
 
@@ -145,13 +142,27 @@ class LoopReplay {
     if (!ends) return;
     core.end_ns = now;
     if (core.state == State::kRunning) return start(core);
-    if (next_ >= n_) {
-      core.state = State::kDone;
-      return;
-    }
+    const Chunk chunk = spec_.kind == LoopKind::kStealing ? next_of_blocks(index) : next_shared();
+    if (chunk.begin < chunk.end) return run(core, chunk);
+    core.state = State::kDone;
+  }
+
+  Chunk next_shared() {
+    if (next_ >= n_) return {};
     const Chunk chunk = next_chunk(next_, n_, spec_, machine_.cores);
     next_ = chunk.end;
-    run(core, chunk);
+    return chunk;
+  }
+
+  Chunk next_of_blocks(unsigned index) {
+    const unsigned count = machine_.cores;
+    for (unsigned i = 0; i < count; ++i) {
+      const unsigned owner = (index + i) % count;
+      const Chunk chunk = next_of_block(n_, std::max<std::size_t>(1, spec_.grain), owner, count,
+                                        i == 0, cores_[owner].block);
+      if (chunk.begin < chunk.end) return chunk;
+    }
+    return {};
   }
 
   const LoopCosts& costs_;
@@ -182,7 +193,7 @@ double simulate_step_ns(double one_thread_ns, std::size_t units, const Simulated
   double ns = one_thread_ns * share;
   if (machine.gb_per_s > 0.0 && bytes > 0.0 && one_thread_ns > 0.0) {
     // 1 / share parts run at a time.
-    ns /= speed_under(bytes / one_thread_ns, 0.0, machine.gb_per_s * share, machine);
+    ns /= speed_under(bytes / one_thread_ns, machine.gb_per_s * share, machine);
   }
   return ns + (machine.cores > 1 ? machine.barrier_ns : 0.0);
 }

@@ -20,7 +20,8 @@ double makespan(Times costs, LoopSpec spec, const SimulatedMachine& m) {
 }
 
 TEST(SimulateLoop, OneCoreTakesTheSum) {
-  for (const LoopSpec spec : {kBlocks, dynamic(1), dynamic(3), LoopSpec{LoopKind::kGuided, 1}}) {
+  for (const LoopSpec spec : {kBlocks, dynamic(1), dynamic(3), LoopSpec{LoopKind::kGuided, 1},
+                              LoopSpec{LoopKind::kStealing, 1}}) {
     EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2}, spec, machine(1)), 12.0);
   }
 }
@@ -69,6 +70,19 @@ TEST(SimulateLoop, GuidedTakesHalfOfWhatIsLeftOfTwoCores) {
       simulate_loop({Times(8, 1.0), 0.0}, {LoopKind::kGuided, 3}, machine(2));
   EXPECT_EQ(coarse.chunks, 3U);
   EXPECT_DOUBLE_EQ(coarse.makespan_ns, 5.0);
+}
+
+TEST(SimulateLoop, StealingHalvesBlocksAndThenTakesFromOthersEnds) {
+  // Core 0 owns 4 of 4 ns, core 1 four of 1 ns: {4,5} {6} {7} by itself in 4 ns; of core 0's block,
+  // where {0,1} is under way until 8, it takes {3} until 8. Core 0 goes on with {2}.
+  const SimulatedLoop loop =
+      simulate_loop({{4, 4, 4, 4, 1, 1, 1, 1}, 0.0}, {LoopKind::kStealing, 1}, machine(2));
+  EXPECT_EQ(loop.busy_ns, (Times{12, 8}));
+  EXPECT_EQ(loop.chunks, 6u);
+  // One that begins where its core's last one ended does not begin anew.
+  const SimulatedLoop anew =
+      simulate_loop({{4, 4, 4, 4, 1, 1, 1, 1}, 0.0, 0.5}, {LoopKind::kStealing, 1}, machine(2));
+  EXPECT_EQ(anew.busy_ns, (Times{12, 9}));  // core 1: its block, and {3}
 }
 
 TEST(SimulateLoop, TakingAChunkCostsAndSoDoesFindingNoneLeft) {
@@ -154,17 +168,16 @@ TEST(SimulateLoop, AChunkThatDoesNotFollowItsCoresLastOneStartsAnew) {
   EXPECT_EQ(loop.busy_ns, (Times{11.5, 14}));
 }
 
-TEST(SimulateLoop, UnderARoofBeginningAnewTakesLongerToo) {
+TEST(SimulateLoop, BeginningAnewTakesAsLongUnderARoof) {
   // An iteration alone: 2 ns for 8 bytes, all waiting; core 1 takes 2 more to begin anew, and so
-  // draws 2 a ns. Both have 2 of the roof's 4, where one alone has 4: all that is waiting takes
-  // twice as long. After 4 ns core 0 is done and core 1 half done; the rest it does alone.
+  // draws 2 a ns. Each has 2 of the roof's 4: core 0's bytes take 4 ns; core 1 runs at two thirds
+  // of its speed until then, and the rest alone.
   SimulatedMachine m = machine(2);
   m.gb_per_s = 4.0;
   m.alone_gb_per_s = 4.0;
-  const LoopCosts costs{Times(2, 2.0), 8.0, 2.0};
-  EXPECT_EQ(simulate_loop(costs, kBlocks, m).busy_ns, (Times{4, 6}));
-  m.gb_per_s = 0.0;
-  EXPECT_EQ(simulate_loop(costs, kBlocks, m).busy_ns, (Times{2, 4}));
+  const SimulatedLoop loop = simulate_loop({Times(2, 2.0), 8.0, 2.0}, kBlocks, m);
+  EXPECT_NEAR(loop.busy_ns[0], 4.0, 1e-9);
+  EXPECT_NEAR(loop.busy_ns[1], 4.0 + (4.0 - 4.0 * 2.0 / 3.0), 1e-9);
 }
 
 TEST(SimulateLoop, MoreCoresThanIterationsStandIdle) {
@@ -179,8 +192,8 @@ TEST(SimulateLoop, SharesAddUpToTheMakespan) {
   SimulatedMachine m{3, 0.5, 2.0, 4.0};
   Times costs;
   for (int i = 0; i < 100; ++i) costs.push_back(1.0 + i % 7);
-  for (const LoopSpec spec :
-       {kBlocks, LoopSpec{LoopKind::kStatic, 3}, dynamic(4), LoopSpec{LoopKind::kGuided, 2}}) {
+  for (const LoopSpec spec : {kBlocks, LoopSpec{LoopKind::kStatic, 3}, dynamic(4),
+                              LoopSpec{LoopKind::kGuided, 2}, LoopSpec{LoopKind::kStealing, 2}}) {
     const SimulatedLoop loop = simulate_loop({costs, 9.0}, spec, m);
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_NEAR(loop.busy_ns[i] + loop.dispatch_ns[i] + loop.wait_ns[i] + m.barrier_ns,

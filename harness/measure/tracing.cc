@@ -93,10 +93,10 @@ double trace_restart_ns(Session& session, const CellSpec& spec, std::size_t pref
     const TracedRun in_order = traced(tokens);
     const TracedRun in_turns = traced(tokens, 2);
     spent += in_order.ns + in_turns.ns;
-    const auto loops_ns = [](const TracedRun& run) {
+    const auto loops_ns = [&](const TracedRun& run) {
       double ticks = 0.0;
       for (const TracedStep& s : run.trace.workers.at(0).steps) {
-        ticks += static_cast<double>(s.loop_ticks);
+        if (s.spec == tile_by_tile.schedule.loop) ticks += static_cast<double>(s.loop_ticks);
       }
       return ticks * run.ns_per_tick;
     };

@@ -145,7 +145,7 @@ function heat() {
       mute.length ? el("p", {class: "soft"}, "No speed at all (wrong or failed): " + mute.join(", ") + ".") : "");
   }
   const names = [...groups.keys()];
-  section("heat", "Grain and threads", "tok/s of each schedule (g4 is dynamic with 4 row tiles a chunk, s static, u guided) and thread count. Darker is nearer to that kernel's own best, which is framed; fastest kernels first.",
+  section("heat", "Grain and threads", "tok/s of each schedule (g4 is dynamic with 4 row tiles a chunk, s static, u guided, w work stealing) and thread count. Darker is nearer to that kernel's own best, which is framed; fastest kernels first.",
     el("div", {class: "controls noprint"}, select("cells of", names.map(n => ({value: n, text: n})), draw, names[0])), box);
   draw(names[0]);
 }
