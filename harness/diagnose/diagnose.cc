@@ -110,6 +110,10 @@ class Lab {
     if (run.rounds_left_out) {
       report_.warnings.emplace_back("rounds were left out to hold --budget");
     }
+    if (!complete_ && options_.run.stop_at && Clock::now() > *options_.run.stop_at) {
+      report_.warnings.emplace_back(
+          "--budget ended before every cell had its first rounds: give it more, or fewer cells");
+    }
     if (options_.self_test && complete_) self_test(session, checks, run);
     if (complete_) trace_cells(session, run);
     for (CellResult& r : run.cells) {
@@ -481,6 +485,7 @@ Report run(const std::string& command, const LabOptions& asked, const Catalogue&
   if (options.budget_s > 0.0) {
     options.run.deadline = start + std::chrono::duration_cast<Clock::duration>(
                                        std::chrono::duration<double>(options.budget_s));
+    options.run.stop_at = options.run.deadline;
   }
   if (command == "diagnose" && options.run.gate_rounds > 0) {
     options.run.in_gate = default_gate(options.axes);

@@ -418,7 +418,7 @@ class Run {
 
   bool should_stop() {
     if (!stopped_ && options_.stop && options_.stop()) stopped_ = true;
-    if (!stopped_ && options_.deadline && Clock::now() > *options_.deadline) stopped_ = true;
+    if (!stopped_ && options_.stop_at && Clock::now() > *options_.stop_at) stopped_ = true;
     return stopped_;
   }
 

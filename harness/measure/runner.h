@@ -41,9 +41,9 @@ struct RunOptions {
   std::vector<const Kernel*> probes;
   bool one_grain_when_slow = true;
   std::function<bool()> stop;  // asked between samples; true ends the run early
-  // Rounds beyond three are left out where they would end after it, and samples after it are not
-  // taken at all (the run is then incomplete).
-  std::optional<std::chrono::steady_clock::time_point> deadline;
+  // Rounds beyond three are left out where they would end after `deadline`; after `stop_at` no
+  // samples are taken at all (the run is then incomplete).
+  std::optional<std::chrono::steady_clock::time_point> deadline, stop_at;
   report::Journal* journal = nullptr;  // where each sample goes at once, and comes from
   // What is run in place of what was asked, where a fault was put in; everything that is reported
   // of the request stays as asked.
