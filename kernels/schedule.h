@@ -64,8 +64,8 @@ std::vector<Chunk> static_chunks(std::size_t n, std::size_t grain, unsigned inde
                                  std::size_t align);
 
 // Of one worker's block under kStealing: grains taken from its front, by itself, and from its end,
-// by others.
-struct BlockTaken {
+// by others. Aligned as a whole, without which clang calls a library for its atomics.
+struct alignas(8) BlockTaken {
   std::uint32_t front = 0;
   std::uint32_t back = 0;
 };
