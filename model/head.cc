@@ -172,8 +172,8 @@ void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, st
       }
     }
   };
-  // Threads do not get equal shares of the memory's bandwidth, and static blocks, the half of a
-  // token's bytes that they are, waited for the slower one.
+  // Threads do not get equal shares of the memory's bandwidth: with static blocks the faster one
+  // waited at the end.
   constexpr LoopSpec kBlocks{LoopKind::kStealing, 4};
   flow.step([&](Worker& worker) {
     worker.loop((head.rows + kRowBlock - 1) / kRowBlock, kBlocks,

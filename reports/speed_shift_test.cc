@@ -298,6 +298,14 @@ TEST(SpeedShift, TheSameMeasurementIsTheSame) {
   EXPECT_EQ(judged(cell, cell).reason, "identical");
 }
 
+TEST(SpeedShift, TheFastestSamplesPromiseNothingOfMoreRounds) {
+  Noise noise(17);
+  const Judgement j = judged(measured({.noise = 0.1, .rounds = 48}, noise),
+                             measured({.noise = 0.1, .rounds = 48}, noise));
+  EXPECT_EQ(j.change, Change::kUnclear);
+  EXPECT_FALSE(j.rounds_needed);
+}
+
 TEST(SpeedShift, WideIntervalsSayWhatWouldNarrowThem) {
   Noise noise(13);
   const Judgement j = judged(measured({.noise = 0.1, .reference_noise = 0.1}, noise),

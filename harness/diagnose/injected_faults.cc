@@ -176,6 +176,7 @@ void build(const Activations& a, GroupRange groups, void* table) noexcept {
   if (s.wrap == Wrap::kSerialPart && groups.begin == 0) {
     std::this_thread::sleep_for(microseconds(200));
   }
+  // A kernel may need no table for few tokens.
   if (s.wrap == Wrap::kBitFlip && table != nullptr && groups.begin == 0 && groups.end > 0) {
     static_cast<unsigned char*>(table)[0] ^= 0x10U;
   }

@@ -117,6 +117,12 @@ TEST(Faults, WrongKernelsGetTheirOwnCodes) {
   EXPECT_EQ(empty.exit_code, 4);
 }
 
+TEST(Faults, ABitFlipNeedsATableAndTheHybridHasNoneForOneToken) {
+  const Kernel* hybrid = built_in_catalogue().find_kernel("avx512-hybrid", "two-bit-x32");
+  if (hybrid == nullptr || !why_not_runnable(*hybrid).empty()) GTEST_SKIP() << "not here";
+  EXPECT_FALSE(injected("lut-bitflip", {hybrid}).cells.empty());
+}
+
 TEST(Faults, Race) {
   const Report report = injected("race", subjects());
   if (!has_two_cores(report)) GTEST_SKIP() << "one core";
