@@ -9,7 +9,7 @@ namespace ryz {
 namespace {
 
 // Sums of one kernel call: well inside a second-level cache, beside the table or the weights.
-constexpr std::size_t kSumsBytes = std::size_t{256} << 10;
+constexpr std::size_t kSumsBytes = std::size_t{1} << 20;
 
 // Tables built at a time: in a last-level cache, beside a matrix.
 constexpr std::size_t kTableBytes = std::size_t{8} << 20;

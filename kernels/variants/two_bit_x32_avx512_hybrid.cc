@@ -18,40 +18,55 @@ namespace {
 constexpr std::size_t kMostGroups = std::size_t{1} << 14;
 // Below this, building the tables costs more than they save.
 constexpr std::size_t kLeastTiles = 8;
-// Groups by vpdpbusd for each tile and group by tables.
-constexpr std::size_t kPace = 16;
-static_assert(2 * kPace == kTwoBitX32Rows, "two rows by tables for a group by vpdpbusd");
+// Rows of a band, which vpdpbusd multiplies at a time: with three registers of rows and eight of
+// tokens, seven registers are loaded for 24 products.
+constexpr std::size_t kBandHalves = 3;  // of tiles
+constexpr std::size_t kHalfRows = kTwoBitX32Rows / 2;
+// Rows by tables for a group by vpdpbusd, and so groups for each tile and group by tables.
+constexpr std::size_t kTableRows = 2;
+constexpr std::size_t kPace = kTwoBitX32Rows / kTableRows;
+// Tiles by tables of so many, for both to end together: a tile by vpdpbusd is 2/3 of a band, which
+// takes 16 passes over the groups, and a tile by tables keeps pace with kPace groups.
+constexpr std::size_t by_table_of(std::size_t tiles) { return tiles * 2 / 5; }
+constexpr std::size_t kMostTiles = kMostTableTiles * 5 / 2;  // of a pass
 
-using Sums = __m512i[kOctet][2];  // of 32 rows
+using Sums = __m512i[kOctet][kBandHalves];
 
 inline void copy(const Sums& from, Sums& to) {
 #pragma GCC unroll 8
   for (std::size_t t = 0; t < kOctet; ++t) {
-    to[t][0] = from[t][0];
-    to[t][1] = from[t][1];
+#pragma GCC unroll 3
+    for (std::size_t h = 0; h < kBandHalves; ++h) to[t][h] = from[t][h];
   }
 }
 
-// One group: 32 rows × 4 columns × 8 tokens.
-inline void add_columns(const std::uint8_t* codes, const std::uint8_t* dwords, __m512i mask,
-                        Sums& sums) {
-  const __m512i c0 = _mm512_and_si512(load_codes(codes), mask);
-  const __m512i c1 = _mm512_and_si512(load_codes(codes + 64), mask);
+// Where a band's codes are, group after group.
+struct BandCodes {
+  const std::uint8_t* half[kBandHalves];
+};
+
+// One group: 48 rows × 4 columns × 8 tokens.
+inline void add_columns(const BandCodes& codes, std::size_t at, const std::uint8_t* dwords,
+                        __m512i mask, Sums& sums) {
+  const __m512i c0 = _mm512_and_si512(load_codes(codes.half[0] + at), mask);
+  const __m512i c1 = _mm512_and_si512(load_codes(codes.half[1] + at), mask);
+  const __m512i c2 = _mm512_and_si512(load_codes(codes.half[2] + at), mask);
 #pragma GCC unroll 8
   for (std::size_t t = 0; t < kOctet; ++t) {
     const __m512i a = broadcast_dword(reinterpret_cast<const std::int8_t*>(dwords) + 4 * t);
     sums[t][0] = add_dot(sums[t][0], c0, a);
     sums[t][1] = add_dot(sums[t][1], c1, a);
+    sums[t][2] = add_dot(sums[t][2], c2, a);
   }
 }
 
-// Goes through tiles × octets × fields × groups, the last fastest, at any pace.
+// Goes through bands × octets × fields × groups, the last fastest, at any pace.
 class Multiplier {
  public:
   struct Operands {
     const std::uint8_t* codes;  // of the first tile
     std::size_t tile_bytes;
-    std::size_t tiles;
+    std::size_t tiles;  // at least two
     BlockLayout layout;
     const std::uint8_t* block;
     const std::int32_t* activation_sums;  // Σ q of the block's tokens
@@ -60,12 +75,17 @@ class Multiplier {
   };
   explicit Multiplier(const Operands& operands) : to_(operands) { clear(); }
 
-  bool done() const { return tile_ == to_.tiles; }
+  bool done() const { return half_ == 2 * to_.tiles; }
   std::size_t groups_left() const { return to_.layout.groups - group_; }
 
   // Where the next group's operands are, and its sums.
-  const std::uint8_t* codes() const {
-    return to_.codes + tile_ * to_.tile_bytes + group_ * kTwoBitX32GroupBytes;
+  BandCodes codes() const {
+    const auto half = [&](std::size_t h) {
+      return to_.codes + h / 2 * to_.tile_bytes + h % 2 * kTwoBitX32GroupBytes / 2 +
+             group_ * kTwoBitX32GroupBytes;
+    };
+    const std::size_t h = first_half();
+    return {{half(h), half(h + 1), half(h + 2)}};
   }
   const std::uint8_t* dwords() const {
     return to_.block + to_.layout.dwords(octet_, field_, group_);
@@ -79,8 +99,13 @@ class Multiplier {
   }
 
  private:
+  // The last band may begin with rows of the one before: they come out the same.
+  std::size_t first_half() const {
+    const std::size_t last = 2 * to_.tiles - kBandHalves;
+    return half_ < last ? half_ : last;
+  }
   void clear() {
-    for (auto& a : sums_) a[0] = a[1] = _mm512_setzero_si512();
+    for (auto& a : sums_) a[0] = a[1] = a[2] = _mm512_setzero_si512();
   }
   // The highest field comes first, as in tile_times().
   void next_field() {
@@ -88,25 +113,27 @@ class Multiplier {
     if (field_ > 0) {
       --field_;
       for (auto& a : sums_) {
-        a[0] = _mm512_srai_epi32(a[0], 2);
-        a[1] = _mm512_srai_epi32(a[1], 2);
+        for (auto& sum : a) sum = _mm512_srai_epi32(sum, 2);
       }
       return;
     }
+    std::int32_t* to = to_.out + octet_ * kOctet * to_.out_stride + first_half() * kHalfRows;
     for (std::size_t t = 0; t < kOctet; ++t) {
-      const std::size_t token = octet_ * kOctet + t;
-      store_rows(sums_[t], to_.activation_sums[token], ~std::uint32_t{0},
-                 to_.out + token * to_.out_stride + tile_ * kTwoBitX32Rows);
+      const __m512i minus = _mm512_set1_epi32(to_.activation_sums[octet_ * kOctet + t]);
+      for (std::size_t h = 0; h < kBandHalves; ++h) {
+        _mm512_storeu_si512(to + h * kHalfRows, _mm512_sub_epi32(sums_[t][h], minus));
+      }
+      to += to_.out_stride;
     }
     clear();
     field_ = 3;
     if (++octet_ < kOctets) return;
     octet_ = 0;
-    ++tile_;
+    half_ = first_half() + kBandHalves;
   }
 
   Operands to_;
-  std::size_t tile_ = 0;
+  std::size_t half_ = 0;
   std::size_t octet_ = 0;
   std::size_t field_ = 3;
   std::size_t group_ = 0;
@@ -116,22 +143,25 @@ class Multiplier {
 // n tiles by tables from `tile` on, and kPace groups by vpdpbusd for each.
 template <bool kEmpty>
 inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile, std::size_t n) {
-  const std::uint8_t* codes = multiplier.codes();
+  BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
   const __m512i mask = multiplier.mask();
   Sums sums;
   copy(multiplier.sums(), sums);
+  std::size_t at = 0;
   for (const std::size_t end = tile + n; tile < end; ++tile) {
-    const std::uint16_t* offsets = lookups.begin_tile(tile);
+    const std::uint8_t* places = lookups.begin_tile(tile);
     Vector* to = lookups.sums(tile);
     for (std::size_t i = 0; i < kPace; ++i) {
-      add_row<kEmpty>(lookups.tables(), offsets, to[0]);
-      add_row<kEmpty>(lookups.tables(), offsets + 4, to[1]);
-      add_columns(codes, dwords, mask, sums);
-      codes += kTwoBitX32GroupBytes;
+#pragma GCC unroll 4
+      for (std::size_t r = 0; r < kTableRows; ++r) {
+        add_row<kEmpty>(lookups.tables(), places + 4 * r, to[r]);
+      }
+      add_columns(codes, at, dwords, mask, sums);
+      at += kTwoBitX32GroupBytes;
       dwords += kOctet * 4;
-      offsets += 8;
-      to += 2;
+      places += 4 * kTableRows;
+      to += kTableRows;
     }
   }
   copy(sums, multiplier.sums());
@@ -141,38 +171,17 @@ inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile,
 // What is left of a field.
 inline void run_multiplier(Multiplier& multiplier) {
   const std::size_t n = multiplier.groups_left();
-  const std::uint8_t* codes = multiplier.codes();
+  const BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
   const __m512i mask = multiplier.mask();
   Sums sums;
   copy(multiplier.sums(), sums);
   for (std::size_t i = 0; i < n; ++i) {
-    add_columns(codes, dwords, mask, sums);
-    codes += kTwoBitX32GroupBytes;
+    add_columns(codes, i * kTwoBitX32GroupBytes, dwords, mask, sums);
     dwords += kOctet * 4;
   }
   copy(sums, multiplier.sums());
   multiplier.advance(n);
-}
-
-// The next group's tables, and as many groups by vpdpbusd as that leaves time for.
-inline void begin_group(Multiplier& multiplier, Lookups& lookups) {
-  if (multiplier.done() || multiplier.groups_left() < Lookups::kCallsBetween) {
-    lookups.begin_group([] {});
-    return;
-  }
-  const std::uint8_t* codes = multiplier.codes();
-  const std::uint8_t* dwords = multiplier.dwords();
-  const __m512i mask = multiplier.mask();
-  Sums sums;
-  copy(multiplier.sums(), sums);
-  lookups.begin_group([&]() __attribute__((always_inline)) {
-    add_columns(codes, dwords, mask, sums);
-    codes += kTwoBitX32GroupBytes;
-    dwords += kOctet * 4;
-  });
-  copy(sums, multiplier.sums());
-  multiplier.advance(Lookups::kCallsBetween);
 }
 
 // The tiles of a group by tables.
@@ -197,7 +206,7 @@ inline void run_group(Multiplier& multiplier, Lookups& lookups) {
 
 inline void run(Multiplier& multiplier, Lookups& lookups) {
   while (!lookups.done()) {
-    begin_group(multiplier, lookups);
+    lookups.begin_group();
     if (lookups.empty()) {
       run_group<true>(multiplier, lookups);
     } else {
@@ -239,14 +248,14 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   }
   multiply_by_vnni(weights, activations, blocks * kTokens, {rows.begin, whole_end}, out,
                    out_stride);
-  const std::size_t passes = (tiles + 2 * kMostTableTiles - 1) / (2 * kMostTableTiles);
+  const std::size_t passes = (tiles + kMostTiles - 1) / kMostTiles;
   const std::uint8_t* codes = weights.data + rows.begin / kTwoBitX32Rows * weights.tile_bytes;
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto* block = static_cast<const std::uint8_t*>(table) + b * layout.bytes();
     for (std::size_t p = 0; p < passes; ++p) {
       const std::size_t first = tiles * p / passes;
       const std::size_t end = tiles * (p + 1) / passes;
-      const std::size_t by_table = (end - first) / 2;
+      const std::size_t by_table = by_table_of(end - first);
       const std::size_t by_vnni = end - first - by_table;
       std::int32_t* to = out + b * kTokens * out_stride + first * kTwoBitX32Rows;
       Multiplier multiplier({codes + first * weights.tile_bytes, weights.tile_bytes, by_vnni,

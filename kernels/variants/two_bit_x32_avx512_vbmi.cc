@@ -27,13 +27,13 @@ void build(const Activations& activations, GroupRange columns, void* table) noex
 
 void run(Lookups& lookups) {
   while (!lookups.done()) {
-    lookups.begin_group([] {});
+    lookups.begin_group();
     for (std::size_t tile = 0; tile < lookups.tiles(); ++tile) {
-      const std::uint16_t* offsets = lookups.begin_tile(tile);
+      const std::uint8_t* codes = lookups.begin_tile(tile);
       if (lookups.empty()) {
-        add_tile<true>(lookups.tables(), offsets, lookups.sums(tile));
+        add_tile<true>(lookups.tables(), codes, lookups.sums(tile));
       } else {
-        add_tile<false>(lookups.tables(), offsets, lookups.sums(tile));
+        add_tile<false>(lookups.tables(), codes, lookups.sums(tile));
       }
     }
     lookups.end_group();

@@ -22,7 +22,7 @@ constexpr std::size_t kOctet = 8;
 constexpr std::size_t kOctets = kTokens / kOctet;
 constexpr std::size_t kCodes = 81;
 // Rows whose sums lie in the scratch memory: they pass through the L1 cache once a group.
-constexpr std::size_t kMostTableTiles = 32;
+constexpr std::size_t kMostTableTiles = 96;
 
 // What multiply() reads of a block of tokens, `groups` groups of 16 columns:
 // dwords of activations [octet][field][group][8 tokens], then int8 [column][32 tokens].
@@ -116,8 +116,8 @@ using Vector = std::int16_t[kTokens];
 
 inline __m512i load_vector(const void* p) { return _mm512_load_si512(p); }
 
-// Offsets of a tile's table entries in one group: code · 64 of [32 rows][4 tables].
-inline void entry_offsets(const std::uint8_t* codes, std::uint16_t* offsets) {
+// The codes of a tile's weights in one group, a byte each, as its bytes lie: [32 rows][4 tables].
+inline void entry_codes(const std::uint8_t* packed, std::uint8_t* codes) {
   // f0 + 3·f1 of a nibble f0 + 4·f1, and nine times that.
   const __m512i low =
       _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 0, 0, 0, 0));
@@ -126,57 +126,56 @@ inline void entry_offsets(const std::uint8_t* codes, std::uint16_t* offsets) {
   const __m512i nibble = _mm512_set1_epi8(15);
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {
-    const __m512i c = _mm512_loadu_si512(codes + 64 * half);
+    const __m512i c = _mm512_loadu_si512(packed + 64 * half);
     const __m512i code = _mm512_add_epi8(
         _mm512_shuffle_epi8(low, _mm512_and_si512(c, nibble)),
         _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi16(c, 4), nibble)));
-    const __m512i first = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(code));
-    const __m512i second = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(code, 1));
-    _mm512_store_si512(offsets + 64 * half, _mm512_slli_epi16(first, 6));
-    _mm512_store_si512(offsets + 64 * half + 32, _mm512_slli_epi16(second, 6));
+    _mm512_store_si512(codes + 64 * half, code);
   }
 }
 
+// Tables side by side, so that a code's place is the code shifted.
 struct alignas(64) Tables {
-  Vector entries[4][kCodes];
+  Vector entries[kCodes][4];
 };
+constexpr unsigned kEntryShift = 8;
+static_assert(sizeof(Vector[4]) == 1U << kEntryShift);
 
-// sum += the entry of table kTable at an offset. Left to itself g++ 12 holds four base addresses in
-// registers that it does not have.
+// sum += the entry of table kTable at a code's place. Left to itself g++ 12 holds four base
+// addresses in registers that it does not have.
 template <int kTable>
-inline void add_entry(__m512i& sum, const Tables& tables, std::uint64_t offset) {
+inline void add_entry(__m512i& sum, const Tables& tables, std::uint64_t place) {
   asm("vpaddw %c3(%1,%2), %0, %0"
       : "+v"(sum)
-      : "r"(&tables), "r"(offset), "i"(kTable * sizeof(tables.entries[0])), "m"(tables));
+      : "r"(&tables), "r"(place), "i"(kTable * sizeof(Vector)), "m"(tables));
 }
 
 // Adds a row's four entries to its sums. kEmpty: they are not there yet.
 template <bool kEmpty>
-inline void add_row(const Tables& tables, const std::uint16_t* offsets, Vector& to) {
-  // One load for four offsets: the load ports are what this loop waits for.
-  std::uint64_t four;
-  __builtin_memcpy(&four, offsets, sizeof four);
+inline void add_row(const Tables& tables, const std::uint8_t* codes, Vector& to) {
+  // One load for four codes: the load ports are what this loop waits for.
+  std::uint32_t four;
+  __builtin_memcpy(&four, codes, sizeof four);
+  constexpr std::uint32_t kPlace = 0xFFU << kEntryShift;
   __m512i sum = kEmpty ? _mm512_setzero_si512() : load_vector(to);
-  add_entry<0>(sum, tables, four & 0xFFFF);
-  add_entry<1>(sum, tables, four >> 16 & 0xFFFF);
-  add_entry<2>(sum, tables, four >> 32 & 0xFFFF);
-  add_entry<3>(sum, tables, four >> 48);
+  add_entry<0>(sum, tables, (four << kEntryShift) & kPlace);
+  add_entry<1>(sum, tables, four & kPlace);
+  add_entry<2>(sum, tables, (four >> 8) & kPlace);
+  add_entry<3>(sum, tables, (four >> 16) & kPlace);
   _mm512_store_si512(to, sum);
 }
 
 // A tile by the group's tables.
 template <bool kEmpty>
-inline void add_tile(const Tables& tables, const std::uint16_t* offsets, Vector* sums) {
+inline void add_tile(const Tables& tables, const std::uint8_t* codes, Vector* sums) {
   for (std::size_t r = 0; r < kTwoBitX32Rows; ++r) {
-    add_row<kEmpty>(tables, offsets + 4 * r, sums[r]);
+    add_row<kEmpty>(tables, codes + 4 * r, sums[r]);
   }
 }
 
 // Goes through groups × tiles, the last fastest.
 class Lookups {
  public:
-  static constexpr std::size_t kCallsBetween = 36;  // of a group
-
   struct Operands {
     const std::uint8_t* codes;
     std::size_t tile_bytes;
@@ -194,15 +193,14 @@ class Lookups {
 
   bool done() const { return group_ == to_.layout.groups; }
 
-  // Builds the next group's tables, after room is made for what they add; between() is called
-  // kCallsBetween times meanwhile, since storing entries leaves most of a core idle.
-  template <class Between>
-  void begin_group(const Between& between) {
+  // Builds the next group's tables, after room is made for what they add. Products by vpdpbusd
+  // between the stores were tried: each took as much longer as the store takes alone.
+  void begin_group() {
     find_entries(0);
     const std::uint8_t* columns = to_.block + to_.layout.column(group_ * kTwoBitX32GroupCols);
     make_room(columns);
     for (std::size_t b = 0; b < 4; ++b) {
-      build_table(columns + b * kTokens, tables_.entries[b], between);
+      build_table(columns + b * kTokens, b);
     }
   }
   void end_group() {
@@ -211,11 +209,11 @@ class Lookups {
     if (done()) widen();
   }
   std::size_t tiles() const { return to_.tiles; }
-  // Offsets of a tile's entries; those of the next tile are computed, since what was just stored by
+  // Codes of a tile's entries; those of the next tile are computed, since what was just stored by
   // whole registers is slow to load in parts.
-  const std::uint16_t* begin_tile(std::size_t tile) {
+  const std::uint8_t* begin_tile(std::size_t tile) {
     if (tile + 1 < to_.tiles) find_entries(tile + 1);
-    return offsets_[tile % 2];
+    return codes_[tile % 2];
   }
   bool empty() const { return empty_; }
 
@@ -225,7 +223,7 @@ class Lookups {
  private:
   void find_entries(std::size_t tile) {
     const std::uint8_t* codes = to_.codes + tile * to_.tile_bytes + group_ * kTwoBitX32GroupBytes;
-    entry_offsets(codes, offsets_[tile % 2]);
+    entry_codes(codes, codes_[tile % 2]);
     // The next group's: too many streams, a tile each, for the hardware to follow.
     prefetch_l2(codes, kTwoBitX32GroupBytes);
     prefetch_l2(codes, kTwoBitX32GroupBytes + 64);
@@ -265,20 +263,17 @@ class Lookups {
     sums[0] = _mm512_sub_epi16(sums[1], a);
   }
 
-  template <class Between>
-  static void build_table(const std::uint8_t* columns, Vector* table, const Between& between) {
+  void build_table(const std::uint8_t* columns, std::size_t table) {
     __m512i low[9];
     nine_sums(column(columns, 0), column(columns, 4), low);
-    alignas(64) __m512i high[9];
+    __m512i high[9];
     nine_sums(column(columns, 8), column(columns, 12), high);
-    // In memory: the registers are for `low` and for what between() holds.
-    asm volatile("" : "+m"(high));
+#pragma GCC unroll 9
     for (std::size_t i = 0; i < 9; ++i) {
 #pragma GCC unroll 9
       for (std::size_t j = 0; j < 9; ++j) {
-        _mm512_store_si512(table[9 * i + j], _mm512_add_epi16(high[i], low[j]));
+        _mm512_store_si512(tables_.entries[9 * i + j][table], _mm512_add_epi16(high[i], low[j]));
       }
-      between();
     }
   }
 
@@ -344,7 +339,7 @@ class Lookups {
   bool empty_ = true;     // sums_ hold nothing
   bool written_ = false;  // out holds earlier groups' sums
   __m512i bound_ = _mm512_setzero_si512();
-  alignas(64) std::uint16_t offsets_[2][kTwoBitX32Rows * 4];
+  alignas(64) std::uint8_t codes_[2][kTwoBitX32GroupBytes];
   Tables tables_;
   alignas(64) Vector sums_[kMostTableTiles * kTwoBitX32Rows];
 };
