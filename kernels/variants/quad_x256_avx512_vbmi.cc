@@ -3,9 +3,9 @@
 // Tables. T + 512 = 32·high + low, a byte each: low in 0..31, high in 0..32. Sums of seven groups
 // are at most 7·31 = 217 and 7·32 = 224, so both fit a byte; vpmaddubsw puts them together again.
 //
-// Ranges. Its words are at most 217 + 32·224 = 7385, the sums of seven T + 512. Int16 sums of a
-// block wrap around freely: they begin at -512 a group, so what is left at its end is Σ T. That is
-// at most 63·512 = 32256 in magnitude.
+// Ranges. Its words are at most 217 + 32·224 = 7385, the sums of seven T + 512. Int16 sums wrap
+// around freely meanwhile: they begin at -512 a group, so what is left after a block is Σ T, in
+// magnitude at most 512 a group.
 #include "kernels/encodings/quad.h"
 #include "kernels/encodings/quad_x256.h"
 #include "kernels/kernel.h"
@@ -48,14 +48,27 @@ struct CodeWeights {
 };
 constexpr CodeWeights kCodes;
 
-inline void build_group(const std::int8_t* q, std::uint8_t* table) {
+// CodeWeights in registers: loading them anew for each group would take most of its time.
+struct HeldWeights {
+  __m512i weights[6];
+  __m512i start[6];
+
+  HeldWeights() {
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; ++i) {
+      weights[i] = _mm512_load_si512(kCodes.weights[i]);
+      start[i] = _mm512_load_si512(kCodes.start[i]);
+      // Or g++ 12 takes the constants from memory all the same.
+      asm("" : "+v"(weights[i]), "+v"(start[i]));
+    }
+  }
+};
+
+inline void build_group(const HeldWeights& held, const std::int8_t* q, std::uint8_t* table) {
   const __m512i a = _mm512_xor_si512(broadcast_dword(q), _mm512_set1_epi8(-128));
   __m512i sums[6];
 #pragma GCC unroll 6
-  for (int i = 0; i < 6; ++i) {
-    sums[i] = _mm512_dpbusd_epi32(_mm512_load_si512(kCodes.start[i]), a,
-                                  _mm512_load_si512(kCodes.weights[i]));
-  }
+  for (int i = 0; i < 6; ++i) sums[i] = _mm512_dpbusd_epi32(held.start[i], a, held.weights[i]);
   __m512i low[3];
   __m512i high[3];
 #pragma GCC unroll 3
@@ -72,12 +85,13 @@ inline void build_group(const std::int8_t* q, std::uint8_t* table) {
 
 // Activations are readable, and zero, to the end of the last group.
 void build(const Activations& activations, GroupRange groups, void* table) noexcept {
+  const HeldWeights held;
   const std::size_t all = groups_of(activations.cols);
   for (std::size_t t = 0; t < activations.tokens; ++t) {
     const std::int8_t* q = activations.q + t * activations.stride;
     auto* tables = static_cast<std::uint8_t*>(table) + t * all * kX256TableBytes;
     for (std::size_t g = groups.begin; g < groups.end; ++g) {
-      build_group(q + g * kQuadCols, tables + g * kX256TableBytes);
+      build_group(held, q + g * kQuadCols, tables + g * kX256TableBytes);
     }
   }
 }
@@ -86,7 +100,7 @@ struct Quads {
   static constexpr std::size_t kCols = kQuadCols;
   static constexpr std::size_t kBias = kBiasOfEntry;
   static constexpr std::size_t kStep = 7;
-  static constexpr std::size_t kOneTokenBlock = 63;
+  static constexpr std::size_t kOneTokenBlock = 42;
   static constexpr std::size_t kBlock = 28;
   static constexpr std::size_t kTokens = 4;
   static_assert(kOneTokenBlock * kBias <= 32767 && kStep * 32 <= 255);

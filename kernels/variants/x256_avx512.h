@@ -9,6 +9,7 @@
 #include "kernels/cpu.h"
 #include "kernels/encodings/x256.h"
 #include "kernels/kernel.h"
+#include "kernels/scratch.h"
 #include "kernels/variants/prefetch.h"
 #include "kernels/variants/simd512.h"
 
@@ -88,38 +89,23 @@ inline void store_sums(const WordSums& sums, std::size_t live, std::int32_t* out
   }
 }
 
-// A block of groups times a tile's rows, one token.
+// Groups of a tile's rows, one token.
 struct Block {
   const std::uint8_t* codes;
   const std::uint8_t* tables;
   std::size_t groups;
-  std::size_t live;  // rows
-  bool first;        // of the row's blocks
 };
 
-inline void put_block(const Block& block, const WordSums& sums, std::int32_t* out) {
-  if (block.live == kX256Rows) {
-    if (block.first) {
-      store_sums<true, true>(sums, block.live, out);
-    } else {
-      store_sums<true, false>(sums, block.live, out);
-    }
-  } else if (block.first) {
-    store_sums<false, true>(sums, block.live, out);
-  } else {
-    store_sums<false, false>(sums, block.live, out);
-  }
+// Sums of groups begin at what their entries are too large by.
+template <class Codes>
+inline __m512i start_of(std::size_t groups) {
+  return _mm512_set1_epi16(static_cast<short>(-static_cast<int>(Codes::kBias * groups)));
 }
 
 // kStream: asks for the codes one step ahead, which at the block's end are those at `next`.
 template <class Codes, bool kStream>
-inline void multiply_block(const Block& block, const std::uint8_t* next, std::int32_t* out) {
+inline void add_groups(const Block& block, const std::uint8_t* next, WordSums& sums) {
   constexpr std::size_t kStepBytes = Codes::kStep * kX256GroupBytes;
-  WordSums sums;
-#pragma GCC unroll 4
-  for (int v = 0; v < 4; ++v) {
-    sums[v][0] = sums[v][1] = _mm512_set1_epi16(static_cast<short>(-(Codes::kBias * block.groups)));
-  }
   const std::uint8_t* codes = block.codes;
   const std::uint8_t* tables = block.tables;
   std::size_t left = block.groups;
@@ -134,15 +120,148 @@ inline void multiply_block(const Block& block, const std::uint8_t* next, std::in
     tables += Codes::kStep * kX256TableBytes;
   }
   if (left != 0) Codes::template add_step<0>(codes, tables, left, sums);
-  put_block(block, sums, out);
 }
+
+// Where a tile's sums go: `live` of its rows, which hold earlier blocks' sums but for the first.
+struct Destination {
+  std::int32_t* out;
+  std::size_t live;
+  bool first;
+};
+
+inline void put(const Destination& to, const WordSums& sums) {
+  if (to.live == kX256Rows) {
+    if (to.first) {
+      store_sums<true, true>(sums, to.live, to.out);
+    } else {
+      store_sums<true, false>(sums, to.live, to.out);
+    }
+  } else if (to.first) {
+    store_sums<false, true>(sums, to.live, to.out);
+  } else {
+    store_sums<false, false>(sums, to.live, to.out);
+  }
+}
+
+template <class Codes, bool kStream>
+inline void multiply_block(const Block& block, const std::uint8_t* next, const Destination& to) {
+  WordSums sums;
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) sums[v][0] = sums[v][1] = start_of<Codes>(block.groups);
+  add_groups<Codes, kStream>(block, next, sums);
+  put(to, sums);
+}
+
+// The same where words pass from block to block: they are those at `words` unless kEmpty, and stay
+// there unless kWiden.
+template <class Codes, bool kStream, bool kEmpty, bool kWiden>
+[[gnu::noinline]] void multiply_block(const Block& block, const std::uint8_t* next, WordSums& words,
+                           const Destination& to) {
+  const __m512i start = start_of<Codes>(block.groups);
+  WordSums sums;
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      sums[v][half] = kEmpty ? start : _mm512_add_epi16(words[v][half], start);
+    }
+  }
+  add_groups<Codes, kStream>(block, next, sums);
+  if constexpr (kWiden) {
+    put(to, sums);
+    return;
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) words[v][half] = sums[v][half];
+  }
+}
+
+// One token's passes over the tiles, a block of groups at a time. Sums stay words for as long as
+// the Σ |q| of their columns, which bounds them, is a word: widening them after each block took a
+// tenth of the time.
+template <class Codes>
+class OneToken {
+ public:
+  OneToken(const PackedView& weights, const Activations& activations, const void* table,
+           RowRange rows, std::int32_t* out, WordSums* words)
+      : weights_(weights),
+        q_(activations.q),
+        cols_(activations.cols),
+        tables_(static_cast<const std::uint8_t*>(table)),
+        rows_(rows),
+        out_(out),
+        words_(words),
+        groups_((weights.cols + Codes::kCols - 1) / Codes::kCols),
+        ask_(!follows_streams()) {}
+
+  void operator()() {
+    std::int32_t bound = magnitude(0);
+    bool empty = true;
+    for (std::size_t g = 0; g < groups_; g += Codes::kOneTokenBlock) {
+      const std::int32_t next = magnitude(g + Codes::kOneTokenBlock);
+      const bool widen = g + Codes::kOneTokenBlock >= groups_ || bound + next > 32767;
+      if (empty) {
+        widen ? pass<true, true>(g) : pass<true, false>(g);
+      } else {
+        widen ? pass<false, true>(g) : pass<false, false>(g);
+      }
+      bound = widen ? next : bound + next;
+      empty = widen;
+    }
+  }
+
+ private:
+  // Σ |q| of the block from group g on.
+  std::int32_t magnitude(std::size_t g) const {
+    const std::size_t begin = g * Codes::kCols;
+    const std::size_t after = begin + Codes::kOneTokenBlock * Codes::kCols;
+    const std::size_t end = after < cols_ ? after : cols_;
+    std::int32_t sum = 0;
+    for (std::size_t k = begin; k < end; ++k) sum += q_[k] < 0 ? -q_[k] : q_[k];
+    return sum;
+  }
+
+  template <bool kEmpty, bool kWiden>
+  void pass(std::size_t g) {
+    const std::size_t left = groups_ - g;
+    const std::size_t n = left < Codes::kOneTokenBlock ? left : Codes::kOneTokenBlock;
+    WordSums* words = words_;
+    for (std::size_t r = rows_.begin; r < rows_.end; r += kX256Rows, ++words) {
+      const std::uint8_t* const codes =
+          weights_.data + r / kX256Rows * weights_.tile_bytes + g * kX256GroupBytes;
+      const std::size_t live = rows_.end - r < kX256Rows ? rows_.end - r : kX256Rows;
+      const Block block{codes, tables_ + g * kX256TableBytes, n};
+      const Destination to{out_ + (r - rows_.begin), live, first_};
+      if (ask_) {
+        multiply_block<Codes, true, kEmpty, kWiden>(block, codes + weights_.tile_bytes, *words, to);
+      } else {
+        multiply_block<Codes, false, kEmpty, kWiden>(block, nullptr, *words, to);
+      }
+    }
+    if constexpr (kWiden) first_ = false;
+  }
+
+  const PackedView& weights_;
+  const std::int8_t* q_;
+  std::size_t cols_;
+  const std::uint8_t* tables_;
+  RowRange rows_;
+  std::int32_t* out_;
+  WordSums* words_;  // a tile each
+  std::size_t groups_;
+  bool ask_;
+  bool first_ = true;  // nothing is widened yet
+};
 
 // Kernel::multiply. Codes gives
 //   kCols          columns a group
 //   kBias          what an entry is too large by
 //   kStep          groups whose sums fit bytes
-//   kOneTokenBlock groups between widenings to int32 where there is one token: as many as int16
-//                  allows; a multiple of kStep
+//   kOneTokenBlock groups of a pass over the tiles where there is one token: no more than int16
+//                  allows, and few enough for their tables to stay in the L1 cache while as many
+//                  codes go by; a multiple of kStep
 //   kTokens        tokens that pass a block's tiles together, where there are several
 //   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
@@ -153,8 +272,16 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
                           std::size_t out_stride) {
   static_assert(Codes::kOneTokenBlock % Codes::kStep == 0 &&
                 Codes::kBlock <= Codes::kOneTokenBlock);
+  const bool one = activations.tokens == 1;
+  if (one) {
+    const std::size_t tiles = (rows.end - rows.begin + kX256Rows - 1) / kX256Rows;
+    if (void* const words = thread_scratch(tiles * sizeof(WordSums)); words != nullptr) {
+      OneToken<Codes>(weights, activations, table, rows, out, static_cast<WordSums*>(words))();
+      return;
+    }
+  }
   const std::size_t groups = (weights.cols + Codes::kCols - 1) / Codes::kCols;
-  const std::size_t block_groups = activations.tokens == 1 ? Codes::kOneTokenBlock : Codes::kBlock;
+  const std::size_t block_groups = one ? Codes::kOneTokenBlock : Codes::kBlock;
   const bool ask = !follows_streams();
   for (std::size_t first = 0; first < activations.tokens; first += Codes::kTokens) {
     const std::size_t rest = activations.tokens - first;
@@ -166,10 +293,10 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
             weights.data + r / kX256Rows * weights.tile_bytes + g * kX256GroupBytes;
         const std::size_t live = rows.end - r < kX256Rows ? rows.end - r : kX256Rows;
         for (std::size_t t = first; t < end; ++t) {
-          const Block block{
-              codes, static_cast<const std::uint8_t*>(table) + (t * groups + g) * kX256TableBytes,
-              n, live, g == 0};
-          std::int32_t* const to = out + t * out_stride + (r - rows.begin);
+          const std::uint8_t* const tables =
+              static_cast<const std::uint8_t*>(table) + (t * groups + g) * kX256TableBytes;
+          const Block block{codes, tables, n};
+          const Destination to{out + t * out_stride + (r - rows.begin), live, g == 0};
           // Later tokens find the codes in the L1 cache.
           if (t == first && ask) {
             multiply_block<Codes, true>(block, codes + weights.tile_bytes, to);
