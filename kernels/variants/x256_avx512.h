@@ -156,7 +156,7 @@ inline void multiply_block(const Block& block, const std::uint8_t* next, const D
 // there unless kWiden.
 template <class Codes, bool kStream, bool kEmpty, bool kWiden>
 [[gnu::noinline]] void multiply_block(const Block& block, const std::uint8_t* next, WordSums& words,
-                           const Destination& to) {
+                                      const Destination& to) {
   const __m512i start = start_of<Codes>(block.groups);
   WordSums sums;
 #pragma GCC unroll 4
