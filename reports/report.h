@@ -278,10 +278,11 @@ struct Prediction {
   std::size_t rounds = 0;
   double measured_ms = 0.0;  // a token; medians over the rounds
   double predicted_ms = 0.0;
-  double error_ratio = 0.0;               // predicted / measured time - 1, paired by round
-  double error_lo = 0.0, error_hi = 0.0;  // its 95 % interval
-  double limit_ratio = 0.0;               // that the error should stay within
-  std::optional<double> gb_per_s;         // the roof; none where the weights fit in the caches
+  double error_ratio = 0.0;                  // predicted / measured time - 1, paired by round
+  double error_lo = 0.0, error_hi = 0.0;     // its 95 % interval
+  double limit_ratio = 0.0;                  // that the error should stay within
+  std::optional<double> gb_per_s;            // the roof; none where the weights fit in the caches
+  std::optional<double> work_slowdown = {};  // of fixed work among others; median over the rounds
   bool operator==(const Prediction&) const = default;
 };
 struct Curve {

@@ -324,6 +324,7 @@ void fields(A& a, Of<A, Prediction>& v) {
   a("error_hi", v.error_hi);
   a("limit_ratio", v.limit_ratio);
   a.optional("gb_per_s", v.gb_per_s, "the weights fit in the caches");
+  a.later("work_slowdown", v.work_slowdown);
 }
 
 template <class A>

@@ -357,7 +357,7 @@ Report sample_report() {
   r.predictions = {
       {"decode/a/b/g4/t2", "decode/a/b/g4/t1", 2, 5, 12.5, 12.0, -0.04, -0.05, -0.03, 0.07, 48.5},
       {"decode/a/b/g1/t2", "decode/a/b/g1/t1", 2, 5, 12.5, 15.0, 0.2, 0.18, 0.22, 0.07,
-       std::nullopt}};
+       std::nullopt, 1.98}};
   r.warnings = {"load 0.25 before the run"};
   r.verdict = "blocked";
   r.exit_code = 0;

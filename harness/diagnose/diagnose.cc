@@ -151,7 +151,8 @@ class Lab {
       if (curve.points.empty()) continue;
       const auto source = projections_.find(curve.points.front().cell_id);
       if (source == projections_.end()) continue;
-      project_curve(curve, source->second, report_.read_bandwidth, options_.dram_gbps, all_cores_);
+      project_curve(curve, source->second, {report_.read_bandwidth, report_.multiply_rate},
+                    options_.dram_gbps, all_cores_);
       hold_against_measured(curve, source->second);
     }
     report_.complete = complete_;

@@ -16,6 +16,29 @@ struct Roof {
   const char* source = "none";
 };
 
+// How much longer each of so many threads multiplies than one alone.
+double slowdown_for(unsigned threads, const std::vector<report::MultiplyRate>& measured) {
+  double one = 0.0;
+  double together = 0.0;
+  for (const report::MultiplyRate& rate : measured) {
+    if (rate.threads == 1) one = rate.gmac_per_s;
+    if (rate.threads == threads) together = rate.gmac_per_s;
+  }
+  return one > 0.0 && together > 0.0 ? std::max(1.0, threads * one / together) : 1.0;
+}
+
+// Nanoseconds that the fixed work took before a cell's samples: the median of each round.
+std::map<unsigned, double> compute_by_round(const report::Cell& cell) {
+  std::map<unsigned, std::vector<double>> readings;
+  for (const report::Sample& s : cell.samples) {
+    if (s.reference_compute_ns.value_or(0) == 0) continue;
+    readings[s.round].push_back(static_cast<double>(*s.reference_compute_ns));
+  }
+  std::map<unsigned, double> medians;
+  for (const auto& [round, values] : readings) medians[round] = report::median(values);
+  return medians;
+}
+
 Roof roof_for(unsigned threads, const ProjectionSource& source,
               const std::vector<report::Bandwidth>& measured, std::optional<double> dram_gbps) {
   if (!source.from_memory) return {};
@@ -30,15 +53,20 @@ Roof roof_for(unsigned threads, const ProjectionSource& source,
 
 // All threads meet at one counter, so that a barrier's cost grows with their number.
 SimulatedMachine machine_of(const ProjectionSource& source, unsigned threads, double gb_per_s,
-                            double alone_gb_per_s) {
-  return {threads, source.costs.dispatch_ns, source.costs.barrier_ns * threads / 2.0, gb_per_s,
-          alone_gb_per_s};
+                            double alone_gb_per_s, double work_slowdown) {
+  return {threads,  source.costs.dispatch_ns, source.costs.barrier_ns * threads / 2.0,
+          gb_per_s, alone_gb_per_s,           work_slowdown};
+}
+
+// The machine that the steps were traced on.
+SimulatedMachine one_core(const ProjectionSource& source) {
+  return machine_of(source, 1, 0.0, 0.0, 1.0);
 }
 
 }  // namespace
 
 void project_curve(report::Curve& curve, const ProjectionSource& source,
-                   const std::vector<report::Bandwidth>& measured, std::optional<double> dram_gbps,
+                   const MeasuredRoofs& measured, std::optional<double> dram_gbps,
                    unsigned physical_cores) {
   const report::CurvePoint* one = nullptr;
   std::vector<ScalingPoint> points;
@@ -50,12 +78,14 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
     }
   }
   if (one == nullptr || source.steps.empty()) return;
-  const double alone = replay_ns(source.steps, machine_of(source, 1, 0.0, 0.0));
+  const double alone = replay_ns(source.steps, one_core(source));
   if (!(alone > 0.0)) return;
-  const double one_reads = roof_for(1, source, measured, std::nullopt).gb_per_s;
+  const double one_reads = roof_for(1, source, measured.read, std::nullopt).gb_per_s;
   const auto speedup = [&](unsigned threads) {
-    const Roof roof = roof_for(threads, source, measured, dram_gbps);
-    return alone / replay_ns(source.steps, machine_of(source, threads, roof.gb_per_s, one_reads));
+    const Roof roof = roof_for(threads, source, measured.read, dram_gbps);
+    const double slowdown = slowdown_for(threads, measured.multiply);
+    return alone /
+           replay_ns(source.steps, machine_of(source, threads, roof.gb_per_s, one_reads, slowdown));
   };
   const auto amdahl = fit_amdahl(points);
   const auto usl = fit_usl(points);
@@ -82,7 +112,7 @@ void project_curve(report::Curve& curve, const ProjectionSource& source,
   bool any = false;
   for (report::CurvePoint& p : curve.points) {
     if (p.state != "not_measured" || p.threads <= physical_cores) continue;
-    const Roof roof = roof_for(p.threads, source, measured, dram_gbps);
+    const Roof roof = roof_for(p.threads, source, measured.read, dram_gbps);
     p.state = "projected";
     p.speedup = speedup(p.threads);
     p.efficiency = *p.speedup / p.threads;
@@ -128,16 +158,25 @@ std::optional<report::Prediction> predict(const report::Cell& one_thread, const 
                                           const BandwidthByRound& together) {
   constexpr std::uint64_t kSeed = 42;  // of the bootstrap
   constexpr double kNsPerMs = 1e6;
-  const double traced = replay_ns(source.steps, machine_of(source, 1, 0.0, 0.0));
+  const double traced = replay_ns(source.steps, one_core(source));
   if (source.steps.empty() || !(traced > 0.0)) return std::nullopt;
   const auto one_by_round = report::rate_by_round(one_thread.samples);
+  const auto compute_alone = compute_by_round(one_thread);
+  const auto compute_together = compute_by_round(many);
+  std::vector<double> slowdowns;
   std::vector<double> predicted;
   std::vector<double> measured;
   std::vector<double> roofs;
   for (const auto& [round, rate] : report::rate_by_round(many.samples)) {
     const auto one = one_by_round.find(round);
     if (one == one_by_round.end()) continue;
-    SimulatedMachine machine = machine_of(source, many.threads, 0.0, 0.0);
+    SimulatedMachine machine = machine_of(source, many.threads, 0.0, 0.0, 1.0);
+    const auto fixed_alone = compute_alone.find(round);
+    const auto fixed_together = compute_together.find(round);
+    if (fixed_alone != compute_alone.end() && fixed_together != compute_together.end()) {
+      machine.work_slowdown = std::max(1.0, fixed_together->second / fixed_alone->second);
+      slowdowns.push_back(machine.work_slowdown);
+    }
     if (source.from_memory) {
       const auto read = together.find(round);
       const auto read_alone = alone.find(round);
@@ -164,6 +203,7 @@ std::optional<report::Prediction> predict(const report::Cell& one_thread, const 
   p.error_hi = ratio.hi - 1.0;
   p.limit_ratio = kPredictionLimit;
   if (!roofs.empty()) p.gb_per_s = report::median(roofs);
+  if (!slowdowns.empty()) p.work_slowdown = report::median(slowdowns);
   return p;
 }
 

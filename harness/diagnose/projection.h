@@ -12,10 +12,17 @@
 
 namespace ryz {
 
+// What was measured once a run for each thread count.
+struct MeasuredRoofs {
+  const std::vector<report::Bandwidth>& read;
+  const std::vector<report::MultiplyRate>& multiply;
+};
+
 // Roofs: what was measured for as many threads; beyond that `dram_gbps` where given, else the most
-// that was measured. Only points that are not measured and beyond `physical_cores` are filled.
+// that was measured, and cores that do not slow each other's work. Only points that are not
+// measured and beyond `physical_cores` are filled.
 void project_curve(report::Curve& curve, const ProjectionSource& source,
-                   const std::vector<report::Bandwidth>& measured, std::optional<double> dram_gbps,
+                   const MeasuredRoofs& measured, std::optional<double> dram_gbps,
                    unsigned physical_cores);
 
 // What the replay may be off by.
@@ -32,8 +39,9 @@ BandwidthByRound bandwidth_by_round(const std::vector<report::Cell>& cells,
 
 // The replay against a cell that was measured with more threads, round by round: the one-thread
 // time and the read bandwidths, of one thread `alone` and of as many as the cell has `together`,
-// are those of the same round, since all drift. `passes`: tokens a step list stands for (a prefill
-// batch). Empty where no round has both cells.
+// are those of the same round, since all drift; so is how much longer the fixed work took that both
+// cells' threads did right before their samples, which tells whether CPUs share a core. `passes`:
+// tokens a step list stands for (a prefill batch). Empty where no round has both cells.
 std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
                                           const ProjectionSource& source, double passes,
                                           const BandwidthByRound& alone,

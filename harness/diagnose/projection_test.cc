@@ -51,7 +51,7 @@ std::optional<report::Prediction> prediction(const report::Cell& one, const repo
 
 TEST(Projection, FillsOnlyWhatIsBeyondTheCores) {
   report::Curve c = curve();
-  project_curve(c, source(false), {}, std::nullopt, 3);
+  project_curve(c, source(false), {{}, {}}, std::nullopt, 3);
   EXPECT_EQ(c.points[1].state, "measured");
   EXPECT_EQ(*c.points[1].tok_per_s, 1900.0);
   EXPECT_EQ(c.points[2].state, "not_measured");
@@ -66,7 +66,7 @@ TEST(Projection, FillsOnlyWhatIsBeyondTheCores) {
 
 TEST(Projection, SaysHowFarItIsOffWhereThatCanBeChecked) {
   report::Curve c = curve();
-  project_curve(c, source(false), {}, std::nullopt, 3);
+  project_curve(c, source(false), {{}, {}}, std::nullopt, 3);
   EXPECT_EQ(c.projection->checked_threads, 2U);
   EXPECT_NEAR(*c.projection->error_ratio, 2.0 / 1.9 - 1.0, 1e-9);
   EXPECT_NEAR(*c.projection->amdahl_serial_share, 2.0 / 1.9 - 1.0, 1e-9);
@@ -79,14 +79,14 @@ TEST(Projection, StopsAtTheRoof) {
   // 10 GB/s a thread; measured 16 with two, given 40.
   const std::vector<report::Bandwidth> roofs{{1, 10.0}, {2, 16.0}};
   report::Curve c = curve();
-  project_curve(c, source(true), roofs, 40.0, 3);
+  project_curve(c, source(true), {roofs, {}}, 40.0, 3);
   EXPECT_NEAR(*c.points[3].speedup, 4.0, 1e-9);
   EXPECT_EQ(c.projection->roof_source, "given");
   EXPECT_NEAR(*c.projection->error_ratio, 1.6 / 1.9 - 1.0, 1e-9);
   EXPECT_NE(c.points[3].reason.find("40 GB/s given"), std::string::npos);
   // Without one, no core more is worth anything beyond what was measured.
   c = curve();
-  project_curve(c, source(true), roofs, std::nullopt, 3);
+  project_curve(c, source(true), {roofs, {}}, std::nullopt, 3);
   EXPECT_NEAR(*c.points[3].speedup, 1.6, 1e-9);
   EXPECT_EQ(c.projection->roof_source, "measured");
 }
@@ -96,7 +96,7 @@ TEST(Projection, WhatWasWorkAloneStaysWorkUnderTheRoof) {
   // under 15 GB/s wait 4/3 for 10 KB.
   const std::vector<report::Bandwidth> roofs{{1, 20.0}, {2, 15.0}};
   report::Curve c = curve();
-  project_curve(c, source(true), roofs, 40.0, 3);
+  project_curve(c, source(true), {roofs, {}}, 40.0, 3);
   EXPECT_NEAR(*c.projection->error_ratio, 2.0 / (0.5 + 4.0 / 3.0) / 1.9 - 1.0, 1e-9);
   // Eight under 40: 2 to wait.
   EXPECT_NEAR(*c.points[3].speedup, 8.0 / 2.5, 1e-9);
@@ -108,7 +108,7 @@ TEST(Projection, AChunkAwayFromItsThreadsLastOneStartsAnew) {
   s.steps[0].loop.restart_ns = 500.0;
   s.steps[0].spec = {LoopKind::kStatic, 1};
   report::Curve c = curve();
-  project_curve(c, s, {}, std::nullopt, 3);
+  project_curve(c, s, {{}, {}}, std::nullopt, 3);
   EXPECT_NEAR(*c.points[3].speedup, 8.0 / 1.5, 1e-9);
   EXPECT_NE(c.points[3].reason.find("500 ns more for one begun anew"), std::string::npos);
   // In rounds that were twice as slow a restart is too.
@@ -120,7 +120,7 @@ TEST(Projection, AChunkAwayFromItsThreadsLastOneStartsAnew) {
 TEST(Projection, WithoutOneThreadThereIsNone) {
   report::Curve c = curve();
   c.points.erase(c.points.begin());
-  project_curve(c, source(false), {}, std::nullopt, 3);
+  project_curve(c, source(false), {{}, {}}, std::nullopt, 3);
   EXPECT_EQ(c.points[2].state, "not_measured");
   EXPECT_FALSE(c.projection);
 }
@@ -162,6 +162,41 @@ TEST(Predict, WhatWasWorkAloneStaysWorkUnderTheBandwidthOfTheRound) {
   const auto p = prediction(one, two, source(true));
   ASSERT_TRUE(p);
   EXPECT_NEAR(p->predicted_ms, 1.05, 1e-6);
+}
+
+// Fixed work took so many ns before a cell's samples, by round.
+report::Cell worked(report::Cell cell, const std::vector<std::uint64_t>& ns) {
+  for (report::Sample& s : cell.samples) s.reference_compute_ns = ns[s.round];
+  return cell;
+}
+
+TEST(Predict, CpusThatShareACoreTakeTurnsAtItsWork) {
+  // Alone 2 ms a token; in the first round the two threads' fixed work took twice as long, in the
+  // second as long as alone, in the third (a reading's noise) less.
+  const auto one = worked(timed("one", 1, {2.0, 2.0, 2.0}, {10, 10, 10}), {1000, 1000, 1000});
+  const auto two = worked(timed("two", 2, {2.0, 1.0, 1.0}, {20, 20, 20}), {2000, 1000, 990});
+  const auto p = prediction(one, two, source(false));
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->error_lo, 0.0, 1e-9);
+  EXPECT_NEAR(p->error_hi, 0.0, 1e-9);
+  EXPECT_NEAR(*p->work_slowdown, 1.0, 1e-9);
+  // From memory only the half that was not waiting takes longer: 10 MB alone in 1 ms, half of it
+  // for bytes; of two threads each waits 0.2 ms for its 5 MB and works 2 · 0.25.
+  const auto p2 = prediction(worked(timed("one", 1, {1.0}, {20}), {1000}),
+                             worked(timed("two", 2, {0.7}, {50}), {2000}), source(true));
+  ASSERT_TRUE(p2);
+  // (alone it had waited 0.25 ms for them: no faster than that)
+  EXPECT_NEAR(p2->predicted_ms, 0.75, 1e-6);
+  EXPECT_NEAR(*p2->work_slowdown, 2.0, 1e-9);
+}
+
+TEST(Projection, TheCheckKnowsHowMuchTheThreadsMultiply) {
+  // Two threads multiply 1.25 times what one does: 1.6 times as long each.
+  const std::vector<report::MultiplyRate> rates{{1, 200.0}, {2, 250.0}};
+  report::Curve c = curve();
+  project_curve(c, source(false), {{}, rates}, std::nullopt, 3);
+  EXPECT_NEAR(*c.projection->error_ratio, 1.25 / 1.9 - 1.0, 1e-9);
+  EXPECT_NEAR(*c.points[3].speedup, 8.0, 1e-9);  // on cores of their own
 }
 
 TEST(BandwidthByRound, IsTheMedianOfTheRoundsLikeReadings) {

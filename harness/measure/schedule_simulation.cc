@@ -18,10 +18,12 @@ Chunk next_chunk(std::size_t begin, std::size_t n, LoopSpec spec, unsigned cores
   return {begin, std::min(n, begin + size)};
 }
 
-// Of its full speed, that of a core which alone drew `demand` bytes a ns, where `share` are given.
-double speed_under(double demand, double share, const SimulatedMachine& machine) {
+// Of its full speed, that of a core which alone drew `demand` bytes a ns, where `share` are given
+// and work takes `slowdown` times as long.
+double speed_under(double demand, double share, double slowdown, const SimulatedMachine& machine) {
   const double alone = std::max(machine.alone_gb_per_s, demand);
-  return 1.0 / (1.0 + demand * std::max(0.0, 1.0 / share - 1.0 / alone));
+  const double work = 1.0 - demand / alone;
+  return 1.0 / (work * slowdown + demand * std::max(1.0 / share, 1.0 / alone));
 }
 
 class LoopReplay {
@@ -112,10 +114,18 @@ class LoopReplay {
   // Max-min fairness: the least demanding first, each at most an even share of what is left. What
   // nobody needs is at everybody's disposal.
   void set_rates() {
-    if (machine_.gb_per_s <= 0.0) return;
+    const auto running = std::count_if(cores_.begin(), cores_.end(), [](const Core& core) {
+      return core.state == State::kRunning;
+    });
+    const double slowdown = running > 1 ? machine_.work_slowdown : 1.0;
     std::vector<Core*> drawing;
     for (Core& core : cores_) {
-      if (core.state == State::kRunning && core.demand > 0.0) drawing.push_back(&core);
+      if (core.state != State::kRunning) continue;
+      if (machine_.gb_per_s > 0.0 && core.demand > 0.0) {
+        drawing.push_back(&core);
+      } else {
+        core.speed = 1.0 / slowdown;
+      }
     }
     std::stable_sort(drawing.begin(), drawing.end(),
                      [](const Core* a, const Core* b) { return a->demand < b->demand; });
@@ -126,7 +136,7 @@ class LoopReplay {
     }
     for (Core* core : drawing) {
       const double share = std::max(core->share, std::min(core->demand, core->share) + left);
-      core->speed = speed_under(core->demand, share, machine_);
+      core->speed = speed_under(core->demand, share, slowdown, machine_);
     }
   }
 
@@ -191,9 +201,12 @@ double simulate_step_ns(double one_thread_ns, std::size_t units, const Simulated
     share = std::ceil(n / cores) / n;
   }
   double ns = one_thread_ns * share;
+  const double slowdown = share < 1.0 ? machine.work_slowdown : 1.0;
   if (machine.gb_per_s > 0.0 && bytes > 0.0 && one_thread_ns > 0.0) {
     // 1 / share parts run at a time.
-    ns /= speed_under(bytes / one_thread_ns, machine.gb_per_s * share, machine);
+    ns /= speed_under(bytes / one_thread_ns, machine.gb_per_s * share, slowdown, machine);
+  } else {
+    ns *= slowdown;
   }
   return ns + (machine.cores > 1 ? machine.barrier_ns : 0.0);
 }

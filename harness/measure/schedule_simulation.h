@@ -4,7 +4,8 @@
 // others (max-min fairness) or to all. A core that ran alone had waited for its bytes as long as
 // bare reading takes alone, and worked the rest of its time; among others it waits as long as its
 // share of the roof takes, and works as long as before: of one core's own time nothing hides the
-// longer wait.
+// longer wait. Only where CPUs are not cores of their own does work take longer too, for as long as
+// more than one of them runs.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,7 @@ struct SimulatedMachine {
   // What one core reads alone, doing nothing else; 0: no more than it drew, all its time was
   // waiting. A core that drew more than this counts likewise.
   double alone_gb_per_s = 0.0;
+  double work_slowdown = 1.0;  // of a core's work while others run; 1: it has its units for itself
 };
 
 struct SimulatedLoop {

@@ -50,6 +50,19 @@ TEST(SimulateLoop, StaticBlocksKeepTheAlignment) {
   EXPECT_EQ(loop.busy_ns, (Times{4, 2}));
 }
 
+TEST(SimulateLoop, WorkTakesLongerWhileAnotherRuns) {
+  SimulatedMachine m = machine(2);
+  m.work_slowdown = 2.0;
+  EXPECT_DOUBLE_EQ(makespan({3, 3}, kBlocks, m), 6.0);
+  // {5} and {1}: until 2 both run at half speed, then the first has 4 left to itself.
+  EXPECT_DOUBLE_EQ(makespan({5, 1}, kBlocks, m), 6.0);
+  EXPECT_DOUBLE_EQ(makespan({5}, kBlocks, m), 5.0);
+  // What one core does alone nobody slows.
+  EXPECT_DOUBLE_EQ(simulate_step_ns(10.0, 1, m), 10.0);
+  EXPECT_DOUBLE_EQ(simulate_step_ns(10.0, 2, m), 10.0);
+  EXPECT_DOUBLE_EQ(simulate_step_ns(10.0, 4, machine(2)), 5.0);
+}
+
 TEST(SimulateLoop, DynamicGoesToWhoeverIsFree) {
   // Core 0: 5; core 1: 1, 4; at 5 core 0 takes 2, core 1 takes 3.
   EXPECT_DOUBLE_EQ(makespan({5, 1, 4, 2, 3}, dynamic(1), machine(2)), 8.0);

@@ -53,13 +53,14 @@ std::vector<TitledTable> roof_tables(const Report& report, std::size_t most) {
 
 Table prediction_table(const Report& report) {
   Table table({left("cell"), right("measured ms"), right("predicted ms"), right("error"),
-               left("95 % interval"), right("GB/s"), left("within")});
+               left("95 % interval"), right("GB/s"), right("work"), left("within")});
   for (const Prediction& p : report.predictions) {
     const bool within = std::abs(p.error_ratio) <= p.limit_ratio;
     table.row({p.cell_id, number_text(p.measured_ms), number_text(p.predicted_ms),
                signed_percent(p.error_ratio),
                fmt::format("[{}, {}]", signed_percent(p.error_lo), signed_percent(p.error_hi)),
                p.gb_per_s ? number_text(*p.gb_per_s) : "-",
+               p.work_slowdown ? fmt::format("{:.2f}x", *p.work_slowdown) : "-",
                fmt::format("{} {:g}%", within ? "yes" : "NO", 100.0 * p.limit_ratio)},
               within ? Style::kPlain : Style::kBad);
   }

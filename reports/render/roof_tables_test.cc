@@ -68,11 +68,11 @@ TEST(PredictionTable, SaysWhatIsWithinTheLimit) {
   Report r;
   EXPECT_TRUE(prediction_table(r).empty());
   r.predictions = {{"near", "one", 2, 5, 12.5, 11.75, -0.06, -0.08, -0.04, 0.07, 48.5},
-                   {"far", "one", 2, 5, 12.5, 15.0, 0.2, 0.18, 0.22, 0.07, std::nullopt}};
+                   {"far", "one", 2, 5, 12.5, 15.0, 0.2, 0.18, 0.22, 0.07, std::nullopt, 1.976}};
   EXPECT_EQ(prediction_table(r).text(100, "", false),
-            "cell  measured ms  predicted ms   error  95 % interval      GB/s  within\n"
-            "near        12.50         11.75   -6.0%  [-8.0%, -4.0%]    48.50  yes 7%\n"
-            "far         12.50         15.00  +20.0%  [+18.0%, +22.0%]      -  NO 7%\n");
+            "cell  measured ms  predicted ms   error  95 % interval      GB/s   work  within\n"
+            "near        12.50         11.75   -6.0%  [-8.0%, -4.0%]    48.50      -  yes 7%\n"
+            "far         12.50         15.00  +20.0%  [+18.0%, +22.0%]      -  1.98x  NO 7%\n");
   EXPECT_NE(render_text(r, {100, false, false}).find("PREDICTION"), std::string::npos);
   EXPECT_NE(render_markdown(r).find("Prediction: one thread"), std::string::npos);
 }
