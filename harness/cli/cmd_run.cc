@@ -78,6 +78,7 @@ Planned plan(const std::string& file, const Flags& flags, const Context& context
     sweep.flags.quiet = flags.quiet;
     sweep.flags.allow_debug = flags.allow_debug;
     p.options = resolve(sweep.flags, *context.catalogue);
+    keep_rounds_of_slow_prompts(sweep.flags, p.options);
     p.options.run.stop = context.interrupted;
   } else {
     // Any kernel of an encoding shows its error; the scalar one runs everywhere.

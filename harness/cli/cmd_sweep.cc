@@ -35,6 +35,7 @@ void add_sweep(CLI::App& app, Context& context) {
       return print_result(planned_run(flags->run));
     }
     LabOptions options = resolve(flags->run, *context.catalogue);
+    keep_rounds_of_slow_prompts(flags->run, options);
     options.run.stop = context.interrupted;
     check_outputs(flags->outputs);
     keep_journal(flags->outputs, options);

@@ -445,6 +445,11 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   return o;
 }
 
+void keep_rounds_of_slow_prompts(const RunFlags& flags, LabOptions& options) {
+  constexpr double kLongestPromptS = 10.0;
+  if (flags.rounds != 0) options.run.slow_prompt_s = kLongestPromptS;
+}
+
 void apply_without(const std::string& list) {
   for (const std::string& name : split(list)) {
     IsaSet isa;

@@ -66,6 +66,11 @@ void add_run_flags(CLI::App& app, RunFlags& flags);
 // name cannot run here.
 LabOptions resolve(const RunFlags& flags, const Catalogue& catalogue);
 
+// Where --rounds was given, slow prompts get them too, unless one takes longer than ten seconds.
+// For what measures the cells that were asked for; a diagnosis of everything takes one sample of
+// those.
+void keep_rounds_of_slow_prompts(const RunFlags& flags, LabOptions& options);
+
 // Kernels that `--kernel` and `--encoding` select together. `auto` (or `best`) on one of them is
 // the first runnable exact pair in the catalogue's order for each value of the other.
 std::vector<const Kernel*> select_kernels(const std::string& kernel, const std::string& encoding,

@@ -203,7 +203,8 @@ class Lab {
       const auto read_by = [&](const Cell& like) {
         return bandwidth_by_round(report_.cells, like, ReferenceWork::kWindowBytes);
       };
-      if (auto prediction = predict(*one, many, source, passes, read_by(*one), read_by(many))) {
+      if (auto prediction = predict(*one, many, source, passes, read_by(*one), read_by(many),
+                                    slowdown_by_round(report_.cells, many.threads))) {
         report_.predictions.push_back(std::move(*prediction));
       }
     }

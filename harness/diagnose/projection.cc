@@ -27,16 +27,19 @@ double slowdown_for(unsigned threads, const std::vector<report::MultiplyRate>& m
   return one > 0.0 && together > 0.0 ? std::max(1.0, threads * one / together) : 1.0;
 }
 
-// Nanoseconds that the fixed work took before a cell's samples: the median of each round.
-std::map<unsigned, double> compute_by_round(const report::Cell& cell) {
-  std::map<unsigned, std::vector<double>> readings;
-  for (const report::Sample& s : cell.samples) {
-    if (s.reference_compute_ns.value_or(0) == 0) continue;
-    readings[s.round].push_back(static_cast<double>(*s.reference_compute_ns));
+// Nanoseconds of the fixed work on so many threads: the least of each round.
+std::map<unsigned, double> least_compute(const std::vector<report::Cell>& cells, unsigned threads) {
+  std::map<unsigned, double> least;
+  for (const report::Cell& cell : cells) {
+    if (cell.threads != threads) continue;
+    for (const report::Sample& s : cell.samples) {
+      if (s.reference_compute_ns.value_or(0) == 0) continue;
+      const auto ns = static_cast<double>(*s.reference_compute_ns);
+      const auto [at, added] = least.try_emplace(s.round, ns);
+      if (!added) at->second = std::min(at->second, ns);
+    }
   }
-  std::map<unsigned, double> medians;
-  for (const auto& [round, values] : readings) medians[round] = report::median(values);
-  return medians;
+  return least;
 }
 
 Roof roof_for(unsigned threads, const ProjectionSource& source,
@@ -152,17 +155,26 @@ BandwidthByRound bandwidth_by_round(const std::vector<report::Cell>& cells,
   return bandwidth;
 }
 
+SlowdownByRound slowdown_by_round(const std::vector<report::Cell>& cells, unsigned threads) {
+  const auto alone = least_compute(cells, 1);
+  SlowdownByRound slowdown;
+  for (const auto& [round, ns] : least_compute(cells, threads)) {
+    const auto one = alone.find(round);
+    if (one != alone.end()) slowdown[round] = std::max(1.0, ns / one->second);
+  }
+  return slowdown;
+}
+
 std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
                                           const ProjectionSource& source, double passes,
                                           const BandwidthByRound& alone,
-                                          const BandwidthByRound& together) {
+                                          const BandwidthByRound& together,
+                                          const SlowdownByRound& slowdown) {
   constexpr std::uint64_t kSeed = 42;  // of the bootstrap
   constexpr double kNsPerMs = 1e6;
   const double traced = replay_ns(source.steps, one_core(source));
   if (source.steps.empty() || !(traced > 0.0)) return std::nullopt;
   const auto one_by_round = report::rate_by_round(one_thread.samples);
-  const auto compute_alone = compute_by_round(one_thread);
-  const auto compute_together = compute_by_round(many);
   std::vector<double> slowdowns;
   std::vector<double> predicted;
   std::vector<double> measured;
@@ -171,10 +183,8 @@ std::optional<report::Prediction> predict(const report::Cell& one_thread, const 
     const auto one = one_by_round.find(round);
     if (one == one_by_round.end()) continue;
     SimulatedMachine machine = machine_of(source, many.threads, 0.0, 0.0, 1.0);
-    const auto fixed_alone = compute_alone.find(round);
-    const auto fixed_together = compute_together.find(round);
-    if (fixed_alone != compute_alone.end() && fixed_together != compute_together.end()) {
-      machine.work_slowdown = std::max(1.0, fixed_together->second / fixed_alone->second);
+    if (const auto slower = slowdown.find(round); slower != slowdown.end()) {
+      machine.work_slowdown = slower->second;
       slowdowns.push_back(machine.work_slowdown);
     }
     if (source.from_memory) {
@@ -185,8 +195,8 @@ std::optional<report::Prediction> predict(const report::Cell& one_thread, const 
       machine.alone_gb_per_s = read_alone->second;
       roofs.push_back(machine.gb_per_s);
     }
-    const double slower = 1e9 * passes / one->second / traced;
-    predicted.push_back(replay_ns(source.steps, machine, slower) / passes / kNsPerMs);
+    const double longer = 1e9 * passes / one->second / traced;
+    predicted.push_back(replay_ns(source.steps, machine, longer) / passes / kNsPerMs);
     measured.push_back(1e9 / rate / kNsPerMs);
   }
   const report::Ratio ratio = report::paired_ratio(predicted, measured, kSeed);

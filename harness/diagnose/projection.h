@@ -37,14 +37,21 @@ using BandwidthByRound = std::map<unsigned, double>;
 BandwidthByRound bandwidth_by_round(const std::vector<report::Cell>& cells,
                                     const report::Cell& like, double window_bytes);
 
+// How much longer the fixed work took on so many threads than on one, by round; at least 1. Of each
+// thread count the least reading of a round, by whichever cell: interruptions only add, and threads
+// that are not pinned may begin on one CPU.
+using SlowdownByRound = std::map<unsigned, double>;
+SlowdownByRound slowdown_by_round(const std::vector<report::Cell>& cells, unsigned threads);
+
 // The replay against a cell that was measured with more threads, round by round: the one-thread
 // time and the read bandwidths, of one thread `alone` and of as many as the cell has `together`,
-// are those of the same round, since all drift; so is how much longer the fixed work took that both
-// cells' threads did right before their samples, which tells whether CPUs share a core. `passes`:
-// tokens a step list stands for (a prefill batch). Empty where no round has both cells.
+// are those of the same round, since all drift; so is the slowdown of work, which tells whether
+// CPUs share a core. `passes`: tokens a step list stands for (a prefill batch). Empty where no
+// round has both cells.
 std::optional<report::Prediction> predict(const report::Cell& one_thread, const report::Cell& many,
                                           const ProjectionSource& source, double passes,
                                           const BandwidthByRound& alone,
-                                          const BandwidthByRound& together);
+                                          const BandwidthByRound& together,
+                                          const SlowdownByRound& slowdown);
 
 }  // namespace ryz

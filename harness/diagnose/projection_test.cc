@@ -46,7 +46,7 @@ std::optional<report::Prediction> prediction(const report::Cell& one, const repo
                                              const ProjectionSource& from, double passes = 1.0) {
   const std::vector<report::Cell> cells{one, many};
   return predict(one, many, from, passes, bandwidth_by_round(cells, one, 1e8),
-                 bandwidth_by_round(cells, many, 1e8));
+                 bandwidth_by_round(cells, many, 1e8), slowdown_by_round(cells, many.threads));
 }
 
 TEST(Projection, FillsOnlyWhatIsBeyondTheCores) {
@@ -188,6 +188,18 @@ TEST(Predict, CpusThatShareACoreTakeTurnsAtItsWork) {
   // (alone it had waited 0.25 ms for them: no faster than that)
   EXPECT_NEAR(p2->predicted_ms, 0.75, 1e-6);
   EXPECT_NEAR(*p2->work_slowdown, 2.0, 1e-9);
+}
+
+TEST(SlowdownByRound, IsTheLeastOfTheRoundsReadings) {
+  // One of two cells on two threads began on one CPU in the first round; nothing is known of the
+  // third without one thread's reading.
+  std::vector<report::Cell> cells{
+      worked(timed("one", 1, {1, 1}, {10, 10}), {1000, 1000}),
+      worked(timed("a", 2, {1, 1, 1}, {10, 10, 10}), {2100, 1500, 1000}),
+      worked(timed("b", 2, {1, 1, 1}, {10, 10, 10}), {1020, 1600, 1000})};
+  EXPECT_EQ(slowdown_by_round(cells, 2), (SlowdownByRound{{0, 1.02}, {1, 1.5}}));
+  cells[2].samples[0].reference_compute_ns = 990;
+  EXPECT_EQ(slowdown_by_round(cells, 2), (SlowdownByRound{{0, 1.0}, {1, 1.5}}));
 }
 
 TEST(Projection, TheCheckKnowsHowMuchTheThreadsMultiply) {
