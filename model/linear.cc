@@ -8,7 +8,8 @@
 namespace ryz {
 namespace {
 
-// Sums of one kernel call: well inside a second-level cache, beside the table or the weights.
+// Sums of one kernel call. Fewer rows a call would keep them inside a second-level cache, but leave
+// a kernel with tables for a prompt fewer rows to share them among; a quarter of this was slower.
 constexpr std::size_t kSumsBytes = std::size_t{1} << 20;
 
 // Tables built at a time: in a last-level cache, beside a matrix.

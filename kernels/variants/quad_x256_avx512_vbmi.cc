@@ -48,7 +48,7 @@ struct CodeWeights {
 };
 constexpr CodeWeights kCodes;
 
-// CodeWeights in registers: loading them anew for each group would take most of its time.
+// CodeWeights in registers: from memory they would be twelve loads a group.
 struct HeldWeights {
   __m512i weights[6];
   __m512i start[6];

@@ -143,7 +143,7 @@ class Multiplier {
 // n tiles by tables from `tile` on, and kPace groups by vpdpbusd for each.
 template <bool kEmpty>
 inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile, std::size_t n) {
-  BandCodes codes = multiplier.codes();
+  const BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
   const __m512i mask = multiplier.mask();
   Sums sums;

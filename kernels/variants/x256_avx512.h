@@ -153,7 +153,7 @@ inline void multiply_block(const Block& block, const std::uint8_t* next, const D
 }
 
 // The same where words pass from block to block: they are those at `words` unless kEmpty, and stay
-// there unless kWiden.
+// there unless kWiden. A function of its own, or g++ 12 spills registers in some of the four.
 template <class Codes, bool kStream, bool kEmpty, bool kWiden>
 [[gnu::noinline]] void multiply_block(const Block& block, const std::uint8_t* next, WordSums& words,
                                       const Destination& to) {
@@ -179,12 +179,11 @@ template <class Codes, bool kStream, bool kEmpty, bool kWiden>
 }
 
 // One token's passes over the tiles, a block of groups at a time. Sums stay words for as long as
-// the Σ |q| of their columns, which bounds them, is a word: widening them after each block took a
-// tenth of the time.
-// From memory the jump from tile to tile costs half of the bandwidth. Tile after tile was tried:
-// then the tables come from the L2 cache, and that stream costs as much; only with the tables in
-// the L1 cache (the same ones for all groups, and so wrong) did codes arrive as fast as bare
-// reading.
+// the Σ |q| of their columns, which bounds them, is a word: to widen them after each block is work
+// that lookups wait for.
+// From memory each tile begins a new stream. Tile after tile was tried instead: then the tables
+// come from the L2 cache, and that stream costs as much; only with the tables in the L1 cache (the
+// same ones for all groups, and so wrong) did codes arrive nearly as fast as bare reading.
 template <class Codes>
 class OneToken {
  public:
