@@ -7,6 +7,7 @@
 
 #include "harness/cli/cli_fixture.h"
 #include "reports/report_json.h"
+#include "reports/statistics.h"
 
 namespace ryz {
 namespace {
@@ -55,6 +56,18 @@ TEST_F(Cli, WhatIsNoModelIsExitFive) {
   std::ofstream(dir_ / "text.gguf") << "This is not a model, but it is long enough to look at.";
   expect_one_error(lab("eval --model text.gguf --tokens 1"), 5, "text.gguf");
   expect_one_error(lab("eval --model tiny --tokens 99999"), 5, "99999");
+}
+
+// A prompt of this size takes long enough to count as slow, which without --rounds is one sample.
+TEST_F(Cli, RoundsThatWereAskedForAreTakenOfSlowPromptsToo) {
+  const Outcome o =
+      lab("sweep --model tiny --phase prefill --kernel scalar --encoding quint --grain 16 "
+          "--threads 1 --prompt-tokens 512 --rounds 4 --allow-debug --quiet --out r.json");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report r = report::from_json(slurp(dir_ / "r.json"), "r.json");
+  ASSERT_EQ(r.cells.size(), 1u);
+  EXPECT_FALSE(r.cells[0].few_samples);
+  EXPECT_EQ(report::rate_by_round(r.cells[0].samples).size(), 4u);
 }
 
 TEST_F(Cli, AnOutputThatCannotBeWrittenIsExitFiveBeforeAnythingRuns) {

@@ -5,6 +5,9 @@
 #include <chrono>
 #include <cstring>
 
+#include "harness/measure/read_stream.h"
+#include "kernels/cpu.h"
+
 namespace ryz {
 namespace {
 
@@ -37,18 +40,11 @@ std::uint64_t multiply_adds(std::uint64_t seed) {
   return sum;
 }
 
-std::uint64_t read_words(const std::uint64_t* words, std::size_t n) {
-  std::uint64_t s[8] = {};
-  for (std::size_t i = 0; i + 8 <= n; i += 8) {
-    for (std::size_t k = 0; k < 8; ++k) s[k] += words[i + k];
-  }
-  return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
-}
-
 }  // namespace
 
 ReferenceWork::ReferenceWork(std::size_t bytes)
-    : buffer_(std::max(bytes / kWindowBytes, std::size_t{1}) * kWindowBytes) {
+    : buffer_(std::max(bytes / kWindowBytes, std::size_t{1}) * kWindowBytes),
+      ask_(!follows_streams()) {
   std::memset(buffer_.data(), 1, buffer_.size());
 }
 
@@ -75,7 +71,7 @@ std::uint64_t ReferenceWork::memory(Team& team) {
                   for (std::size_t i = begin; i < end; ++i) {
                     const std::size_t piece = (first + i) % (kPieces * windows);
                     const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
-                    sum.fetch_add(read_words(words, kPieceBytes / 8), std::memory_order_relaxed);
+                    sum.fetch_add(sum_stream(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
                   }
                 });
   });

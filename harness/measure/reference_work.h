@@ -37,6 +37,7 @@ class ReferenceWork {
   std::uint64_t memory(Team& team);
 
   Buffer buffer_;
+  bool ask_;                // for lines ahead: read_stream.h
   std::size_t window_ = 0;  // the next one, counted over threads
   std::uint64_t sum_ = 0;   // of all that was read, so that no read can be left out
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/measure/machine.h"
+#include "harness/measure/read_stream.h"
 #include "harness/measure/topology.h"
 #include "kernels/cpu.h"
 #include "kernels/peak.h"
@@ -27,24 +28,6 @@ std::size_t pages(const Buffer& buffer) { return buffer.size() / kPage; }
 // Contiguous blocks of pages, the same for the same team in every loop.
 constexpr LoopSpec kBlocks{LoopKind::kStatic, 0};
 
-// Eight independent sums hide the additions' latency, and many loads are under way at once. Plain
-// code: at -O3 it is vectorised to 16-byte loads, and memory is slower than those.
-std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
-  std::uint64_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-  for (std::size_t i = 0; i < n; i += 32) {  // n is a whole number of pages
-    const std::uint64_t* w = words + i;
-    s0 += w[0] + w[8] + w[16] + w[24];
-    s1 += w[1] + w[9] + w[17] + w[25];
-    s2 += w[2] + w[10] + w[18] + w[26];
-    s3 += w[3] + w[11] + w[19] + w[27];
-    s4 += w[4] + w[12] + w[20] + w[28];
-    s5 += w[5] + w[13] + w[21] + w[29];
-    s6 += w[6] + w[14] + w[22] + w[30];
-    s7 += w[7] + w[15] + w[23] + w[31];
-  }
-  return s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
-}
-
 struct alignas(64) WorkerSum {
   std::uint64_t value = 0;
 };
@@ -52,6 +35,7 @@ struct alignas(64) WorkerSum {
 // One pass of the whole team; nanoseconds between the barriers before and after it.
 std::uint64_t timed_pass(Team& team, const Buffer& buffer, const ClockNs& now) {
   const std::uint64_t* words = buffer.as<std::uint64_t>();
+  const bool ask = !follows_streams();
   std::vector<WorkerSum> sums(team.size());
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -61,7 +45,7 @@ std::uint64_t timed_pass(Team& team, const Buffer& buffer, const ClockNs& now) {
     worker.barrier();
     worker.loop(pages(buffer), kBlocks, [&](std::size_t first, std::size_t last) {
       sums[worker.index()].value +=
-          sum_words(words + first * kWordsPerPage, (last - first) * kWordsPerPage);
+          sum_stream(words + first * kWordsPerPage, (last - first) * kWordsPerPage, ask);
     });
     if (worker.index() == 0) end = now();  // the loop ended with a barrier
   });

@@ -114,8 +114,8 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
     }
     for (std::size_t g = 0; g < n; ++g) {
       if constexpr (kT == 1) {
-        prefetch_stream_twice(codes);
-        prefetch_stream_twice(codes + 64);
+        prefetch_stream(codes);
+        prefetch_stream(codes + 64);
       }
       add_group<kT, kHalves>(codes, q, activations.stride, tables, acc);
       codes += kBase3X32GroupBytes;

@@ -24,18 +24,13 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
   _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T1);
 }
 
-// For one token, which reads every code once, as one stream, where follows_streams() is false:
-// there prefetchers stop at each 4 KB page and start again late. 1, 2 and 4 KB ahead were tried,
-// from DRAM; 2 KB won with both instruction sets. Two, three or four tiles of two-bit-x32 at a
-// time, a stream each, won nothing.
-inline void prefetch_stream(const std::uint8_t* p) { prefetch_line(p, 2048); }
-
-// The same in two steps, into the L2 cache from far and into the L1 from near, on every CPU:
-// base3-x32, which decodes for longer between two loads than a core looks ahead, won by it where
-// prefetchers follow streams too. Zen 4, one thread: 16 to 64 KB and 2 to 6 KB ahead were alike;
-// 1 KB, or near alone, lost. Sapphire Rapids was tried with 1 KB only. two-bit-x32, which memory
-// bounds, did not win.
-inline void prefetch_stream_twice(const std::uint8_t* p) {
+// For one token, which reads every code once, as one stream: in two steps, into the L2 cache from
+// far and into the L1 from near. Kernels ask where follows_streams() is false: there prefetchers
+// stop at each 4 KB page and start again late, and one step, at 1, 2 or 4 KB, left a sixth of the
+// bandwidth of one thread unused. base3-x32, which decodes for longer between two loads than a core
+// looks ahead, asks everywhere. On Zen 4, one thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB, or
+// near alone, lost. Two, three or four tiles of two-bit-x32 at a time, a stream each, won nothing.
+inline void prefetch_stream(const std::uint8_t* p) {
   prefetch_l2(p, 16384);
   prefetch_line(p, 4096);
 }
