@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/reference.h"
+#include "model/ops.h"
 #include "model/product_groups.h"
 
 namespace ryz {
@@ -117,12 +118,10 @@ struct Part {
 void store_floats(const Part& part, std::size_t begin, std::size_t end, std::size_t tokens,
                   const std::int32_t* sums, std::size_t stride, const float* activation_scales) {
   for (std::size_t t = 0; t < tokens; ++t) {
-    float scale = part.product->source->scale;
-    if (activation_scales != nullptr) scale *= activation_scales[t];
-    const std::int32_t* from = sums + t * stride;
-    float* to = part.out + t * part.out_stride + (begin - part.begin);
-    const std::size_t n = end - begin;
-    for (std::size_t r = 0; r < n; ++r) to[r] = scale * static_cast<float>(from[r]);
+    float factor = part.product->source->scale;
+    if (activation_scales != nullptr) factor *= activation_scales[t];
+    scale(sums + t * stride, factor, end - begin,
+          part.out + t * part.out_stride + (begin - part.begin));
   }
 }
 

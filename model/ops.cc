@@ -66,8 +66,10 @@ void silu_gate(const float* gate, const float* up, std::size_t n, float* y) {
   best().silu_gate(gate, up, n, y);
 }
 
-void add(float* x, const float* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) x[i] += y[i];
+void add(float* x, const float* y, std::size_t n) { best().add(x, y, n); }
+
+void scale(const std::int32_t* x, float factor, std::size_t n, float* y) {
+  best().scale(x, factor, n, y);
 }
 
 float dot(const float* a, const float* b, std::size_t n) { return best().dot(a, b, n); }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace ryz {
 
@@ -40,6 +41,9 @@ void silu_gate(const float* gate, const float* up, std::size_t n, float* y);
 
 // x += y.
 void add(float* x, const float* y, std::size_t n);
+
+// y = x · factor.
+void scale(const std::int32_t* x, float factor, std::size_t n, float* y);
 
 float dot(const float* a, const float* b, std::size_t n);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/isa.h"
 
@@ -18,6 +19,8 @@ struct OpsTable {
                           std::size_t scores_stride);
   void (*squared_relu_gate)(const float* gate, const float* up, std::size_t n, float* y);
   void (*silu_gate)(const float* gate, const float* up, std::size_t n, float* y);
+  void (*add)(float* x, const float* y, std::size_t n);
+  void (*scale)(const std::int32_t* x, float factor, std::size_t n, float* y);
   float (*dot)(const float* a, const float* b, std::size_t n);
 };
 

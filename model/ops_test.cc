@@ -45,6 +45,10 @@ std::vector<Named> runnable() {
   return tables;
 }
 
+bool same(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 // The definition of ops.h, literally.
 float dot_as_defined(const std::vector<float>& a, const std::vector<float>& b) {
   float sums[16] = {};
@@ -70,9 +74,6 @@ TEST(Ops, DotHasTheDefinedOrderOnEveryInstructionSet) {
 }
 
 TEST(Ops, AllInstructionSetsGiveTheSameBits) {
-  const auto same = [](const std::vector<float>& a, const std::vector<float>& b) {
-    return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-  };
   for (const Named& named : runnable()) {
     for (const std::size_t n : kSizes) {
       const std::vector<float> x = normals(n, 3, 4.0);
@@ -190,6 +191,26 @@ TEST(Ops, Gates) {
   for (std::size_t i = 0; i < 5; ++i) {
     const double expected = gate[i] / (1.0 + std::exp(-static_cast<double>(gate[i]))) * up[i];
     EXPECT_NEAR(y[i], expected, 1e-6 * std::abs(expected) + 1e-30) << i;
+  }
+}
+
+TEST(Ops, AddAndScaleOnEveryInstructionSet) {
+  for (const Named& named : runnable()) {
+    for (const std::size_t n : kSizes) {
+      const std::vector<float> y = normals(n, 3);
+      std::vector<float> x = normals(n + 1, 4);
+      std::vector<std::int32_t> sums(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        sums[i] = static_cast<std::int32_t>(i * 2654435761U);  // also past a float's 24 bits
+      }
+      std::vector<float> expected = x;  // one more that stays as it is
+      for (std::size_t i = 0; i < n; ++i) expected[i] += y[i];
+      named.table->add(x.data(), y.data(), n);
+      EXPECT_TRUE(same(expected, x)) << "add " << named.name << " " << n;
+      for (std::size_t i = 0; i < n; ++i) expected[i] = 0.3F * static_cast<float>(sums[i]);
+      named.table->scale(sums.data(), 0.3F, n, x.data());
+      EXPECT_TRUE(same(expected, x)) << "scale " << named.name << " " << n;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <stdexcept>
 
 #include "harness/diagnose/injected_faults.h"
@@ -446,8 +447,7 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
 }
 
 void keep_rounds_of_slow_prompts(const RunFlags& flags, LabOptions& options) {
-  constexpr double kLongestPromptS = 10.0;
-  if (flags.rounds != 0) options.run.slow_prompt_s = kLongestPromptS;
+  if (flags.rounds != 0) options.run.slow_prompt_s = std::numeric_limits<double>::infinity();
 }
 
 void apply_without(const std::string& list) {
