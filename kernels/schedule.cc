@@ -133,7 +133,7 @@ Worker::Worker(Team& team, unsigned index, unsigned count)
 void Worker::loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
                   std::size_t align) {
   if (trace_ != nullptr) return traced_loop(n, spec, body, align);
-  deal(n, spec, body, align, index_, count_);
+  deal(n, spec, body, align);
   barrier();
 }
 
@@ -154,11 +154,8 @@ void Worker::traced_loop(std::size_t n, LoopSpec spec,
     trace_->clock_reads += 2;
     ++trace_->chunks;
   };
-  const unsigned lanes = spec.kind == LoopKind::kStatic ? team_->lanes_ : 1;
   const std::uint64_t start = trace_ticks();
-  for (unsigned lane = 0; lane < lanes; ++lane) {
-    deal(n, spec, traced_body, align, index_ + lane * count_, count_ * lanes);
-  }
+  deal(n, spec, traced_body, align);
   const std::uint64_t dealt = trace_ticks();
   barrier();
   const std::uint64_t stop = trace_ticks();
@@ -190,15 +187,15 @@ void Worker::traced_step(FunctionRef<void(Worker&)> f, std::size_t units, bool b
 }
 
 void Worker::deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
-                  std::size_t align, unsigned index, unsigned count) {
+                  std::size_t align) {
   if (spec.kind == LoopKind::kStatic) {
     if (spec.grain == 0) {
       const std::size_t units = (n + align - 1) / align;
-      const std::size_t begin = std::min(n, units * index / count * align);
-      const std::size_t end = std::min(n, units * (index + 1) / count * align);
+      const std::size_t begin = std::min(n, units * index_ / count_ * align);
+      const std::size_t end = std::min(n, units * (index_ + 1) / count_ * align);
       if (begin < end) body(begin, end);
     } else {
-      for (std::size_t b = index * spec.grain; b < n; b += count * spec.grain) {
+      for (std::size_t b = index_ * spec.grain; b < n; b += count_ * spec.grain) {
         body(b, std::min(n, b + spec.grain));
       }
     }
@@ -340,10 +337,8 @@ void Team::execute(RegionPolicy policy, FunctionRef<void(Flow&)> f) {
   });
 }
 
-void Team::trace(TeamTrace* trace, unsigned lanes) {
-  if (lanes == 0) throw std::invalid_argument("a traced worker needs a lane");
+void Team::trace(TeamTrace* trace) {
   trace_ = trace;
-  lanes_ = lanes;
   if (trace == nullptr) return;
   trace->workers.clear();
   trace->workers.resize(options_.threads);

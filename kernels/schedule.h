@@ -116,9 +116,9 @@ class Worker {
   friend class Flow;
   Worker(Team& team, unsigned index, unsigned count);
 
-  // The loop without its barrier. Static chunks are those of worker `index` of `count`.
+  // The loop without its barrier.
   void deal(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
-            std::size_t align, unsigned index, unsigned count);
+            std::size_t align);
   void deal_blocks(std::size_t n, std::size_t grain, unsigned round,
                    FunctionRef<void(std::size_t, std::size_t)> body);
   void traced_loop(std::size_t n, LoopSpec spec, FunctionRef<void(std::size_t, std::size_t)> body,
@@ -161,9 +161,7 @@ class Team {
   void execute(RegionPolicy policy, FunctionRef<void(class Flow&)> f);
 
   // From now on runs are traced into `trace`, which gets one entry a worker; null: no longer.
-  // `lanes`: static loops are dealt as to so many times the workers, and each does one's chunks
-  // after another's. So one thread works as one of several does, and comes to all results alone.
-  void trace(TeamTrace* trace, unsigned lanes = 1);
+  void trace(TeamTrace* trace);
 
   // Placements of the last run.
   std::vector<Placement> placements() const;
@@ -184,7 +182,6 @@ class Team {
 
   TeamOptions options_;
   TeamTrace* trace_ = nullptr;
-  unsigned lanes_ = 1;  // of traced runs
   std::uint64_t id_;
   std::vector<Seat> seats_;
   // Loop k uses counter k % 3; whoever enters loop k clears the one of loop k + 1, which every

@@ -304,28 +304,6 @@ TEST(Trace, EveryChunkAndStepIsWrittenDown) {
   }
 }
 
-TEST(Trace, OneThreadDoesTheStaticChunksOfSeveralOneAfterTheOther) {
-  Team team({1, {}});
-  TeamTrace trace;
-  const auto begins = [&](LoopSpec spec, unsigned lanes) {
-    team.trace(&trace, lanes);
-    team.run([&](Worker& worker) {
-      worker.loop(
-          7, spec, [](std::size_t, std::size_t) {}, 2);
-    });
-    std::vector<std::size_t> seen;
-    for (const TracedChunk& c : trace.workers[0].steps[0].chunks) seen.push_back(c.begin);
-    return seen;
-  };
-  using Begins = std::vector<std::size_t>;
-  EXPECT_EQ(begins({LoopKind::kStatic, 1}, 1), (Begins{0, 1, 2, 3, 4, 5, 6}));
-  EXPECT_EQ(begins({LoopKind::kStatic, 1}, 2), (Begins{0, 2, 4, 6, 1, 3, 5}));
-  EXPECT_EQ(begins({LoopKind::kStatic, 2}, 3), (Begins{0, 6, 2, 4}));
-  EXPECT_EQ(begins({LoopKind::kStatic, 0}, 2), (Begins{0, 4}));
-  EXPECT_EQ(begins({LoopKind::kDynamic, 4}, 2), (Begins{0, 4}));  // taken, not dealt
-  EXPECT_THROW(team.trace(&trace, 0), std::invalid_argument);
-}
-
 TEST(Team, WorkersAreNumberedAndTheCallerIsFirst) {
   Team team({3, {}});
   EXPECT_EQ(team.size(), 3u);

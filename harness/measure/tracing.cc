@@ -29,10 +29,10 @@ class Tracer {
     session.prepare(spec);
   }
 
-  TracedRun operator()(std::size_t tokens, unsigned lanes = 1) {
+  TracedRun operator()(std::size_t tokens) {
     TracedRun run;
     run.tokens = tokens;
-    team_.trace(&run.trace, lanes);
+    team_.trace(&run.trace);
     const std::uint64_t ns = now_();
     const std::uint64_t ticks = trace_ticks();
     try {
@@ -68,6 +68,23 @@ TracedRun traced_run(Session& session, const CellSpec& spec, std::size_t prefill
   return traced(decode ? kDecodeTokens : prefill_tokens);  // the first one warmed up
 }
 
+// Time in loops of a spec and their chunks, all threads together.
+struct TracedLoops {
+  double ns = 0.0;
+  double chunks = 0.0;
+};
+TracedLoops loops_of(const TracedRun& run, LoopSpec spec) {
+  TracedLoops loops;
+  for (const WorkerTrace& worker : run.trace.workers) {
+    for (const TracedStep& s : worker.steps) {
+      if (s.n == 0 || !(s.spec == spec)) continue;
+      loops.ns += static_cast<double>(s.loop_ticks) * run.ns_per_tick;
+      loops.chunks += static_cast<double>(s.chunks.size());
+    }
+  }
+  return loops;
+}
+
 }  // namespace
 
 report::Attribution trace_attribution(Session& session, const CellSpec& spec,
@@ -79,30 +96,40 @@ report::Attribution trace_attribution(Session& session, const CellSpec& spec,
 }
 
 double trace_restart_ns(Session& session, const CellSpec& spec, std::size_t prefill_tokens) {
-  constexpr int kMostPairs = 15;
-  constexpr double kLongEnoughNs = 2e9;
-  CellSpec tile_by_tile = spec;
-  tile_by_tile.threads = 1;
-  tile_by_tile.schedule.loop = {LoopKind::kStatic, 1};
-  Tracer traced(session, tile_by_tile);
+  constexpr int kMostPairs = 24;
+  constexpr double kLongEnoughNs = 5e9;
+  constexpr LoopSpec kInOrder{LoopKind::kStatic, 0};
+  constexpr LoopSpec kInTurns{LoopKind::kStatic, 2};
+  constexpr unsigned kThreads[] = {1, 2};
+  constexpr LoopSpec kOrders[] = {kInOrder, kInTurns};
+  if (session.options().max_threads < 2) return 0.0;
+  std::vector<CellSpec> specs;  // stays as it is: tracers refer to it
+  for (const unsigned threads : kThreads) {
+    for (const LoopSpec order : kOrders) {
+      specs.push_back(spec);
+      specs.back().threads = threads;
+      specs.back().schedule.loop = order;
+    }
+  }
   const std::size_t tokens = spec.phase == Phase::kDecode ? 1 : prefill_tokens;
-  traced(tokens);  // warms up
+  std::vector<Tracer> tracers;
+  for (const CellSpec& s : specs) {
+    tracers.emplace_back(session, s);
+    tracers.back()(tokens);  // warms up
+  }
   std::vector<double> extra;
   double spent = 0.0;
   for (int pair = 0; pair < kMostPairs && spent < kLongEnoughNs; ++pair) {
-    const TracedRun in_order = traced(tokens);
-    const TracedRun in_turns = traced(tokens, 2);
-    spent += in_order.ns + in_turns.ns;
-    const auto loops_ns = [&](const TracedRun& run) {
-      double ticks = 0.0;
-      for (const TracedStep& s : run.trace.workers.at(0).steps) {
-        if (s.spec == tile_by_tile.schedule.loop) ticks += static_cast<double>(s.loop_ticks);
-      }
-      return ticks * run.ns_per_tick;
-    };
-    const auto chunks = static_cast<double>(in_turns.trace.workers[0].chunks);
-    if (chunks == 0.0) return 0.0;
-    extra.push_back((loops_ns(in_turns) - loops_ns(in_order)) / chunks);
+    double each[2] = {};  // what a chunk costs more, by threads
+    for (std::size_t t = 0; t < 2; ++t) {
+      const TracedRun in_order = tracers[2 * t](tokens);
+      const TracedRun in_turns = tracers[2 * t + 1](tokens);
+      spent += in_order.ns + in_turns.ns;
+      const auto [in_turns_ns, chunks] = loops_of(in_turns, kInTurns);
+      if (chunks == 0.0) return 0.0;
+      each[t] = (in_turns_ns - loops_of(in_order, kInOrder).ns) / chunks;
+    }
+    extra.push_back(each[1] - each[0]);
   }
   return std::max(0.0, report::median(extra));
 }

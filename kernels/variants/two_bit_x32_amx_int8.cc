@@ -1,8 +1,9 @@
 // two-bit-x32 by AMX tiles, for many tokens: codes are spread to bytes once and then meet sixteen
-// tokens an instruction. A group's field is already a row of a tile (16 rows × 4 columns). The
-// table is the activations as tiles, each a KB without a gap: read where they lie, a line a token,
-// they came from the L2 cache at a fifth of the speed, and no prefetcher of the hardware follows
-// them. Ranges: |w| ≤ 1, so int32 holds 128·K for K < 2^24.
+// tokens an instruction. A group's field is already a row of a tile (16 rows × 4 columns). The table
+// is the activations as tiles, each a KB without a gap; reading them where they lie, a line a token
+// and a prefetch for each, was tried and lost, as was going through all columns of a tile of rows
+// before the next, which passes all activations by for every 32 rows.
+// Ranges: |w| ≤ 1, so int32 holds 128·K for K < 2^24.
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"
@@ -183,12 +184,12 @@ void multiply_tiles(const Product& p, Sums to) {
       memory_barrier();
       const Sums sums{to.at + tile * kTwoBitX32Rows, to.stride};
       if (pairs > 0 && left > 0) _tile_loadconfig(&whole);
-      // The next tile's codes, which nothing asks for before they are spread.
-      const std::uint8_t* ask = codes + p.tile_bytes;
+      // The next tile's codes, which nothing else asks for before they are spread.
       const std::size_t lines = n * kTwoBitX32GroupBytes / 64;
-      const std::size_t each = (lines + pairs) / (pairs + 1);
       for (std::size_t pair = 0; pair < pairs; ++pair) {
-        for (std::size_t i = 0; i < each; ++i, ask += 64) prefetch_l2(ask, 0);
+        for (std::size_t i = lines * pair / pairs; i < lines * (pair + 1) / pairs; ++i) {
+          prefetch_l2(codes, p.tile_bytes + 64 * i);
+        }
         add_steps<2>(q + 2 * pair * p.block_bytes, p.block_bytes, weights, steps, first == 0,
                      {sums.at + pair * kPair * sums.stride, sums.stride});
       }
