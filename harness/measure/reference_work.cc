@@ -66,14 +66,14 @@ std::uint64_t ReferenceWork::memory(Team& team) {
   std::atomic<std::uint64_t> sum{0};
   const auto start = Clock::now();
   team.run([&](Worker& worker) {
-    worker.loop(kPieces * team.size(), {LoopKind::kDynamic, 1},
-                [&](std::size_t begin, std::size_t end) {
-                  for (std::size_t i = begin; i < end; ++i) {
-                    const std::size_t piece = (first + i) % (kPieces * windows);
-                    const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
-                    sum.fetch_add(sum_stream(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
-                  }
-                });
+    worker.loop(
+        kPieces * team.size(), {LoopKind::kDynamic, 1}, [&](std::size_t begin, std::size_t end) {
+          for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t piece = (first + i) % (kPieces * windows);
+            const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
+            sum.fetch_add(sum_stream(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
+          }
+        });
   });
   const std::uint64_t ns = nanoseconds_since(start);
   sum_ += sum.load();

@@ -28,8 +28,9 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // far and into the L1 from near. Kernels ask where follows_streams() is false: there prefetchers
 // stop at each 4 KB page and start again late, and one step, at 1, 2 or 4 KB, left a sixth of the
 // bandwidth of one thread unused. base3-x32, which decodes for longer between two loads than a core
-// looks ahead, asks everywhere. On Zen 4, one thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB, or
-// near alone, lost. Two, three or four tiles of two-bit-x32 at a time, a stream each, won nothing.
+// looks ahead, asks everywhere. On Zen 4, one thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB,
+// or near alone, lost. Two, three or four tiles of two-bit-x32 at a time, a stream each, won
+// nothing.
 inline void prefetch_stream(const std::uint8_t* p) {
   prefetch_l2(p, 16384);
   prefetch_line(p, 4096);

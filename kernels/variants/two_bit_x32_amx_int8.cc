@@ -1,9 +1,9 @@
 // two-bit-x32 by AMX tiles, for many tokens: codes are spread to bytes once and then meet sixteen
-// tokens an instruction. A group's field is already a row of a tile (16 rows × 4 columns). The table
-// is the activations as tiles, each a KB without a gap; reading them where they lie, a line a token
-// and a prefetch for each, was tried and lost, as was going through all columns of a tile of rows
-// before the next, which passes all activations by for every 32 rows.
-// Ranges: |w| ≤ 1, so int32 holds 128·K for K < 2^24.
+// tokens an instruction. A group's field is already a row of a tile (16 rows × 4 columns). The
+// table is the activations as tiles, each a KB without a gap; reading them where they lie, a line a
+// token and a prefetch for each, was tried and lost, as was going through all columns of a tile of
+// rows before the next, which passes all activations by for every 32 rows. Ranges: |w| ≤ 1, so
+// int32 holds 128·K for K < 2^24.
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"
