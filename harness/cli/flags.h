@@ -66,8 +66,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags);
 // name cannot run here.
 LabOptions resolve(const RunFlags& flags, const Catalogue& catalogue);
 
-// Where --rounds was given, slow prompts get them too (how slow is told from one token, for which
-// kernels for prompts take as long as for many).
+// Where --rounds was given, slow prompts get them too, however long they take: a pilot of one token
+// cannot tell, for which kernels for prompts take as long as for sixteen.
 // For what measures the cells that were asked for; a diagnosis of everything takes one sample of
 // those.
 void keep_rounds_of_slow_prompts(const RunFlags& flags, LabOptions& options);

@@ -26,11 +26,11 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 
 // For one token, which reads every code once, as one stream: in two steps, into the L2 cache from
 // far and into the L1 from near. Kernels ask where follows_streams() is false: there prefetchers
-// stop at each 4 KB page and start again late, and one step, at 1, 2 or 4 KB, left a sixth of the
-// bandwidth of one thread unused. base3-x32, which decodes for longer between two loads than a core
-// looks ahead, asks everywhere. On Zen 4, one thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB,
-// or near alone, lost. Two, three or four tiles of two-bit-x32 at a time, a stream each, won
-// nothing.
+// stop at each 4 KB page and start again late. One step, at 1, 2 or 4 KB, lost there, as did 32 and
+// 64 KB ahead and 2 or 8 KB (two-bit-x32 and base3-x32, one and two threads). base3-x32, which
+// decodes for longer between two loads than a core looks ahead, asks everywhere: on Zen 4, one
+// thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB, or near alone, lost. Two, three or four tiles
+// of two-bit-x32 at a time, a stream each, won nothing.
 inline void prefetch_stream(const std::uint8_t* p) {
   prefetch_l2(p, 16384);
   prefetch_line(p, 4096);
