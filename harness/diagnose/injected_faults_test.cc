@@ -149,8 +149,13 @@ TEST_P(SchedulingFaults, AreNamedByTheirOwnCode) {
   if (kSanitized && (name == "fine-grain" || name == "unpinned" || name == "oversubscribe")) {
     GTEST_SKIP() << "minutes under a sanitizer";
   }
-  const Report report = injected(fault, {subjects().front()});
+  Report report = injected(fault, {subjects().front()});
   if (!has_two_cores(report)) GTEST_SKIP() << "one core";
+  // A disturbed machine may hide a cause, and that none is named is then right; another's name is
+  // wrong at once.
+  for (int more = 2; more > 0 && code(report, "threading") == "UNATTRIBUTED"; --more) {
+    report = injected(fault, {subjects().front()});
+  }
   EXPECT_EQ(code(report, "threading"), expected) << summary(report, "threading");
   EXPECT_EQ(code(report, "encoding"), "OK");
   EXPECT_EQ(code(report, "simd"), "OK") << summary(report, "simd");
