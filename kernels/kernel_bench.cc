@@ -93,11 +93,11 @@ void measure(benchmark::State& state, Bench& bench) {
   if (bench.kernel->encoding->known_wrong != nullptr) state.SetLabel("known wrong");
 }
 
-void measure_peak(benchmark::State& state) {
-  while (state.KeepRunning()) benchmark::DoNotOptimize(vnni_peak_round());
-  state.counters["MAC/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * static_cast<double>(kVnniPeakMacs),
-      benchmark::Counter::kIsRate);
+void measure_peak(benchmark::State& state, const MultiplyPeak& peak) {
+  while (state.KeepRunning()) benchmark::DoNotOptimize(peak.round());
+  state.counters["MAC/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(kPeakMacs),
+                         benchmark::Counter::kIsRate);
 }
 
 }  // namespace
@@ -160,8 +160,12 @@ std::size_t run_kernel_benchmarks(const std::vector<const Kernel*>& kernels,
     }
   }
   // Among the others, so that a kernel's share of the peak comes from one run.
-  if (!benches.empty() && contains(usable_isa(), kVnniPeakNeeds)) {
-    benchmark::RegisterBenchmark("peak/vpdpbusd", measure_peak)->UseRealTime();
+  for (const MultiplyPeak* peak : {&peak_avx512_vnni, &peak_avx2}) {
+    if (benches.empty() || !contains(usable_isa(), peak->needs)) continue;
+    const std::string name = std::string("peak/") + peak->instructions;
+    benchmark::RegisterBenchmark(name.c_str(), [peak](benchmark::State& s) {
+      measure_peak(s, *peak);
+    })->UseRealTime();
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -366,6 +366,7 @@ struct CounterState {
 struct MultiplyRate {
   unsigned threads = 0;
   double gmac_per_s = 0.0;
+  std::string instructions = {};  // that were timed; "" in reports that do not say
   bool operator==(const MultiplyRate&) const = default;
 };
 

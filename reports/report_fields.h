@@ -136,6 +136,7 @@ template <class A>
 void fields(A& a, Of<A, MultiplyRate>& v) {
   a("threads", v.threads);
   a("gmac_per_s", v.gmac_per_s);
+  a.later("instructions", v.instructions);
 }
 
 template <class A>

@@ -349,7 +349,7 @@ Report sample_report() {
   r.read_bandwidth = {{1, 12.5}, {4, 41.25}};
   r.counters = {{"task_clock_ns", true, ""},
                 {"cycles", false, "this CPU shows no such counter here"}};
-  r.multiply_rate = {{1, 230.5}, {4, 910.0}};
+  r.multiply_rate = {{1, 230.5, "vpdpbusd/512"}, {4, 910.0, "vpdpbusd/512"}};
   r.encoding_errors = {{"sign-bits", "scalar", 0.2, 0.199, 4.25, 4.26},
                        {"later", "scalar", 0.2, 0.199, 0.5, std::nullopt}};
   add_cells(r);

@@ -255,13 +255,14 @@ class Lab {
     counts.push_back(all_cores_);
     std::sort(counts.begin(), counts.end());
     counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+    const MultiplyPeak* const peak = usable_peak();
     progress_.begin("read bandwidth", 2.0 * static_cast<double>(counts.size()));
     for (const unsigned t : counts) {
       if (t > cpus_.size()) continue;  // more threads than cores read no faster
       report_.read_bandwidth.push_back({t, read_bandwidth_gb_per_s(t, cpus_)});
-      if (const auto rate = multiply_gmac_per_s(t, cpus_, steady_clock_ns())) {
-        report_.multiply_rate.push_back({t, *rate});
-      }
+      if (peak == nullptr) continue;
+      report_.multiply_rate.push_back(
+          {t, multiply_gmac_per_s(*peak, t, cpus_, steady_clock_ns()), peak->instructions});
     }
     progress_.end();
   }

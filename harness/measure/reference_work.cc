@@ -71,7 +71,7 @@ std::uint64_t ReferenceWork::memory(Team& team) {
           for (std::size_t i = begin; i < end; ++i) {
             const std::size_t piece = (first + i) % (kPieces * windows);
             const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
-            sum.fetch_add(sum_stream(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
+            sum.fetch_add(sum_lines(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
           }
         });
   });

@@ -11,7 +11,6 @@
 #include "harness/measure/read_stream.h"
 #include "harness/measure/topology.h"
 #include "kernels/cpu.h"
-#include "kernels/peak.h"
 
 namespace ryz {
 namespace {
@@ -20,7 +19,7 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::size_t kWordsPerPage = kPage / sizeof(std::uint64_t);
 
-// What every word holds: the sum of a pass proves that all of it was read.
+// What every word holds: the sum of a pass proves that all lines were read.
 constexpr std::uint64_t kWord = 0x0001000100010001U;
 
 std::size_t pages(const Buffer& buffer) { return buffer.size() / kPage; }
@@ -45,13 +44,13 @@ std::uint64_t timed_pass(Team& team, const Buffer& buffer, const ClockNs& now) {
     worker.barrier();
     worker.loop(pages(buffer), kBlocks, [&](std::size_t first, std::size_t last) {
       sums[worker.index()].value +=
-          sum_stream(words + first * kWordsPerPage, (last - first) * kWordsPerPage, ask);
+          sum_lines(words + first * kWordsPerPage, (last - first) * kWordsPerPage, ask);
     });
     if (worker.index() == 0) end = now();  // the loop ended with a barrier
   });
   std::uint64_t total = 0;
   for (const WorkerSum& sum : sums) total += sum.value;
-  if (total != kWord * (pages(buffer) * kWordsPerPage)) {
+  if (total != kWord * (pages(buffer) * kWordsPerPage / kLineWords)) {
     throw std::runtime_error("the bandwidth test read other bytes than it had written");
   }
   if (end <= begin) throw std::runtime_error("the clock stood still during the bandwidth test");
@@ -131,9 +130,8 @@ double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus) {
   return read_bandwidth_gb_per_s(threads, cpus, bytes, kRounds, steady_clock_ns());
 }
 
-std::optional<double> multiply_gmac_per_s(unsigned threads, const std::vector<int>& cpus,
-                                          const ClockNs& now) {
-  if (!contains(usable_isa(), kVnniPeakNeeds)) return std::nullopt;
+double multiply_gmac_per_s(const MultiplyPeak& peak, unsigned threads, const std::vector<int>& cpus,
+                           const ClockNs& now) {
   constexpr int kRounds = 5;
   constexpr int kCalls = 200;  // some milliseconds: past a clock's climb, within a time slice
   Team team(team_on(threads, cpus));
@@ -144,16 +142,16 @@ std::optional<double> multiply_gmac_per_s(unsigned threads, const std::vector<in
     std::uint64_t end = 0;
     team.run([&](Worker& worker) {
       WorkerSum& sum = sums[worker.index()];
-      for (int i = 0; i < kCalls / 4; ++i) sum.value += static_cast<unsigned>(vnni_peak_round());
+      for (int i = 0; i < kCalls / 4; ++i) sum.value += static_cast<unsigned>(peak.round());
       worker.barrier();
       if (worker.index() == 0) begin = now();
       worker.barrier();
-      for (int i = 0; i < kCalls; ++i) sum.value += static_cast<unsigned>(vnni_peak_round());
+      for (int i = 0; i < kCalls; ++i) sum.value += static_cast<unsigned>(peak.round());
       worker.barrier();
       if (worker.index() == 0) end = now();
     });
     if (end <= begin) throw std::runtime_error("the clock stood still during the multiply test");
-    rates.push_back(static_cast<double>(kVnniPeakMacs) * kCalls * threads /
+    rates.push_back(static_cast<double>(kPeakMacs) * kCalls * threads /
                     static_cast<double>(end - begin));
   }
   // All threads multiplied the same: a sum that differs was not computed.

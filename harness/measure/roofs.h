@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "kernels/buffer.h"
+#include "kernels/peak.h"
 #include "kernels/schedule.h"
 
 namespace ryz {
@@ -38,10 +38,9 @@ double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, s
 // The same for this machine's caches and memory: five rounds by its own clock.
 double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus);
 
-// Peak int8 multiply-adds, 10^9 a second, all threads together: the median of five rounds of
-// vpdpbusd on registers alone (kernels/peak.h). Empty where this CPU has none: no peak is then
-// known.
-std::optional<double> multiply_gmac_per_s(unsigned threads, const std::vector<int>& cpus,
-                                          const ClockNs& now);
+// Peak int8 multiply-adds, 10^9 a second, all threads together: the median of five rounds on
+// registers alone.
+double multiply_gmac_per_s(const MultiplyPeak& peak, unsigned threads, const std::vector<int>& cpus,
+                           const ClockNs& now);
 
 }  // namespace ryz

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/measure/topology.h"
+#include "kernels/cpu.h"
 
 namespace ryz {
 namespace {
@@ -78,7 +79,7 @@ TEST(ReadBandwidth, NothingIsPrintedThatWasNotMeasured) {
   EXPECT_THROW(read_gb_per_s(team, buffer, 0, steady_clock_ns()), std::invalid_argument);
   const Buffer empty;
   EXPECT_THROW(read_gb_per_s(team, empty, 1, steady_clock_ns()), std::invalid_argument);
-  buffer.as<std::uint64_t>()[700] += 1;  // a pass must see every word
+  buffer.as<std::uint64_t>()[704] += 1;  // a pass must see every line
   EXPECT_THROW(read_gb_per_s(team, buffer, 1, steady_clock_ns()), std::runtime_error);
 }
 
@@ -93,12 +94,17 @@ TEST(ReadBandwidth, OnCoresOfThisMachine) {
 TEST(MultiplyRate, CountsEveryThreadsMultiplyAdds) {
   std::uint64_t fake = 0;
   const ClockNs clock = [&] { return fake += 1000000; };
-  const auto one = multiply_gmac_per_s(1, {}, clock);
-  if (!one) GTEST_SKIP() << "this CPU has no vpdpbusd";
-  // 200 calls of 2^22 multiply-adds in a millisecond of the test's own clock.
-  EXPECT_DOUBLE_EQ(*one, 200.0 * (1 << 22) / 1e6);
-  EXPECT_DOUBLE_EQ(*multiply_gmac_per_s(2, {}, clock), 2.0 * *one);
-  EXPECT_THROW(multiply_gmac_per_s(1, {}, [] { return std::uint64_t{7}; }), std::runtime_error);
+  for (const MultiplyPeak* peak : {&peak_avx512_vnni, &peak_avx2}) {
+    if (!contains(usable_isa(), peak->needs)) continue;  // this CPU cannot
+    SCOPED_TRACE(peak->instructions);
+    const double one = multiply_gmac_per_s(*peak, 1, {}, clock);
+    // 200 calls of 2^22 multiply-adds in a millisecond of the test's own clock.
+    EXPECT_DOUBLE_EQ(one, 200.0 * (1 << 22) / 1e6);
+    EXPECT_DOUBLE_EQ(multiply_gmac_per_s(*peak, 2, {}, clock), 2.0 * one);
+    EXPECT_THROW(multiply_gmac_per_s(*peak, 1, {}, [] { return std::uint64_t{7}; }),
+                 std::runtime_error);
+    EXPECT_EQ(peak->round(), -static_cast<int>(kPeakMacs));
+  }
 }
 
 }  // namespace

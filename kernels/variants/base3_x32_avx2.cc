@@ -2,7 +2,6 @@
 //
 // Ranges. Digits are at most 2, so vpmaddubsw gives at most 2·2·128 = 512 in magnitude and a group
 // adds five of them to an int16 lane: twelve groups reach 30720.
-#include "kernels/cpu.h"
 #include "kernels/encodings/base3_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"
@@ -66,7 +65,7 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size
 }
 
 // kT tokens × 8 rows, of which `live` exist.
-template <int kT, bool kAsk = false>
+template <int kT>
 inline void run(const std::uint8_t* codes, std::size_t groups, const Activations& activations,
                 std::size_t token, std::size_t live, std::int32_t* out, std::size_t out_stride) {
   const std::int8_t* q = activations.q + token * activations.stride;
@@ -86,7 +85,7 @@ inline void run(const std::uint8_t* codes, std::size_t groups, const Activations
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) sums[t] = _mm256_setzero_si256();
     for (std::size_t g = 0; g < whole; ++g) {
-      if constexpr (kAsk) prefetch_stream(codes);
+      if constexpr (kT == 1) prefetch_stream(codes);
       add_group<kT>(codes, q, activations.stride, sums);
       codes += kBase3X32GroupBytes;
       q += kBase3X32GroupCols;
@@ -97,13 +96,10 @@ inline void run(const std::uint8_t* codes, std::size_t groups, const Activations
       total[t] = _mm256_add_epi32(total[t], _mm256_madd_epi16(sums[t], _mm256_set1_epi16(1)));
     }
   }
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  const __m256i mask =
-      _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(live < kLanes ? live : kLanes)), lane);
 #pragma GCC unroll 4
   for (std::size_t t = 0; t < kT; ++t) {
     const __m256i minus = _mm256_set1_epi32(activations.sums[token + t]);
-    _mm256_maskstore_epi32(out + (token + t) * out_stride, mask, _mm256_sub_epi32(total[t], minus));
+    store_live(out + (token + t) * out_stride, _mm256_sub_epi32(total[t], minus), live);
   }
 }
 
@@ -111,7 +107,6 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const std::size_t groups = weights.tile_bytes / kBase3X32GroupBytes;
-  const bool ask = !follows_streams();
   for (std::size_t first = rows.begin; first < rows.end; first += kBase3X32Rows) {
     const std::uint8_t* tile = weights.data + first / kBase3X32Rows * weights.tile_bytes;
     for (std::size_t r = 0; r < kBase3X32Rows && first + r < rows.end; r += kLanes) {
@@ -123,11 +118,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
         run<4>(codes, groups, activations, t, live, y, out_stride);
       }
       for (; t < activations.tokens; ++t) {
-        if (ask) {
-          run<1, true>(codes, groups, activations, t, live, y, out_stride);
-        } else {
-          run<1>(codes, groups, activations, t, live, y, out_stride);
-        }
+        run<1>(codes, groups, activations, t, live, y, out_stride);
       }
     }
   }

@@ -10,6 +10,7 @@
 #include "kernels/encodings/pair.h"
 #include "kernels/encodings/pair_x128.h"
 #include "kernels/kernel.h"
+#include "kernels/variants/prefetch.h"
 #include "kernels/variants/simd256.h"
 
 namespace ryz {
@@ -62,6 +63,7 @@ inline __m256i both_lanes(const std::uint8_t* p) {
 // sums[v][half]: words of the 32 rows of register v.
 using WordSums = __m256i[kRegisters][2];
 
+template <bool kAsk>
 inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
                      WordSums& sums) {
   const __m256i nibble = _mm256_set1_epi8(15);
@@ -71,6 +73,10 @@ inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std:
   for (std::size_t v = 0; v < kRegisters; ++v) low[v] = high[v] = _mm256_setzero_si256();
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint8_t* entries = tables + i * kTableBytes;
+    if constexpr (kAsk) {
+      prefetch_stream(codes + i * kPairX128GroupBytes);
+      prefetch_stream(codes + i * kPairX128GroupBytes + 64);
+    }
     const __m256i low0 = both_lanes(entries);
     const __m256i high0 = both_lanes(entries + 16);
     const __m256i low1 = both_lanes(entries + 32);
@@ -101,13 +107,11 @@ inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std:
 // out = or += 8 sums, of which `live` exist.
 inline void put(__m256i sums, bool first, std::size_t live, std::int32_t* out) {
   if (live == 0) return;
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  const __m256i mask =
-      _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(live < 8 ? live : 8)), lane);
-  if (!first) sums = _mm256_add_epi32(sums, _mm256_maskload_epi32(out, mask));
-  _mm256_maskstore_epi32(out, mask, sums);
+  if (!first) sums = _mm256_add_epi32(sums, load_live(out, live));
+  store_live(out, sums, live);
 }
 
+template <bool kAsk>
 inline void multiply_block(const std::uint8_t* codes, const std::uint8_t* tables,
                            std::size_t groups, bool first, std::size_t live, std::int32_t* out) {
   WordSums sums;
@@ -117,11 +121,11 @@ inline void multiply_block(const std::uint8_t* codes, const std::uint8_t* tables
   }
   std::size_t left = groups;
   for (; left >= kStep; left -= kStep) {
-    add_step(codes, tables, kStep, sums);
+    add_step<kAsk>(codes, tables, kStep, sums);
     codes += kStep * kPairX128GroupBytes;
     tables += kStep * kTableBytes;
   }
-  if (left != 0) add_step(codes, tables, left, sums);
+  if (left != 0) add_step<kAsk>(codes, tables, left, sums);
   for (std::size_t i = 0; i < 2 * kRegisters; ++i) {
     const __m256i words = sums[i / 2][i % 2];
     const std::size_t row = 16 * i;
@@ -142,9 +146,10 @@ void multiply(const PackedView& weights, const Activations& activations, const v
       const std::size_t n = groups - g < kBlock ? groups - g : kBlock;
       // Later tokens find the codes in the L1 cache.
       for (std::size_t t = 0; t < activations.tokens; ++t) {
-        multiply_block(tile + g * kPairX128GroupBytes,
-                       static_cast<const std::uint8_t*>(table) + (t * groups + g) * kTableBytes, n,
-                       g == 0, live, out + t * out_stride + (r - rows.begin));
+        const auto multiply_one = t == 0 ? multiply_block<true> : multiply_block<false>;
+        multiply_one(tile + g * kPairX128GroupBytes,
+                     static_cast<const std::uint8_t*>(table) + (t * groups + g) * kTableBytes, n,
+                     g == 0, live, out + t * out_stride + (r - rows.begin));
       }
     }
   }

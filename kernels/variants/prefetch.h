@@ -30,7 +30,9 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // 64 KB ahead and 2 or 8 KB (two-bit-x32 and base3-x32, one and two threads). base3-x32, which
 // decodes for longer between two loads than a core looks ahead, asks everywhere: on Zen 4, one
 // thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB, or near alone, lost. Two, three or four tiles
-// of two-bit-x32 at a time, a stream each, won nothing.
+// of two-bit-x32 at a time, a stream each, won nothing. AVX2 kernels ask everywhere, for the same
+// reason: on a Zen 3 whose cores had busy siblings not asking lost, as did 512 B, 1 KB or 2 KB
+// alone.
 inline void prefetch_stream(const std::uint8_t* p) {
   prefetch_l2(p, 16384);
   prefetch_line(p, 4096);

@@ -23,6 +23,21 @@ inline __m128i reduce4(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
   return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
 
+// The first `live` dwords of eight. Whole registers are stored whole: on AMD a masked store takes a
+// dozen cycles and more.
+inline __m256i first_dwords(std::size_t live) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(live < 8 ? live : 8)), lane);
+}
+inline void store_live(std::int32_t* out, __m256i v, std::size_t live) {
+  if (live >= 8) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), v);
+  _mm256_maskstore_epi32(out, first_dwords(live), v);
+}
+inline __m256i load_live(const std::int32_t* p, std::size_t live) {
+  if (live >= 8) return load32(p);
+  return _mm256_maskload_epi32(p, first_dwords(live));
+}
+
 inline void store4(std::int32_t* out, __m128i v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), v);
 }

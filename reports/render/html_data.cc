@@ -391,8 +391,9 @@ class PageData {
     }
     std::vector<std::string> rates;
     for (const MultiplyRate& m : r.multiply_rate) {
-      rates.push_back(fmt::format("{} 10^9/s with {} thread{}", number_text(m.gmac_per_s),
-                                  m.threads, m.threads == 1 ? "" : "s"));
+      rates.push_back(fmt::format("{} 10^9/s with {} thread{}{}", number_text(m.gmac_per_s),
+                                  m.threads, m.threads == 1 ? "" : "s",
+                                  m.instructions.empty() ? "" : " by " + m.instructions));
     }
     j["machine"] = {
         {"processor", h.cpu_model_name},

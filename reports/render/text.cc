@@ -107,12 +107,15 @@ std::string render_text(const Report& report, const TextOptions& options) {
     roofs.push_back(fmt::format("{} at t={}", number_text(b.gb_per_s), b.threads));
   }
   std::vector<std::string> rates;
+  std::string by;
   for (const MultiplyRate& m : report.multiply_rate) {
     rates.push_back(fmt::format("{} at t={}", number_text(m.gmac_per_s), m.threads));
+    if (!m.instructions.empty()) by = " by " + m.instructions;
   }
   if (!roofs.empty()) result += labelled("roof", "read GB/s " + join(roofs, ", "), options);
   if (!rates.empty()) {
-    result += labelled(roofs.empty() ? "roof" : "", "int8 GMAC/s " + join(rates, ", "), options);
+    result +=
+        labelled(roofs.empty() ? "roof" : "", "int8 GMAC/s " + join(rates, ", ") + by, options);
   }
   for (const auto& table : speed_tables(report, options.width)) result += titled(table, options);
   // All of them with --all.
