@@ -20,13 +20,13 @@ namespace ryz {
 namespace {
 
 constexpr std::size_t kTokens = 16;  // of a block: int16 lanes
-constexpr std::size_t kBlocks = 2;   // whose lookups share a step's places
+constexpr std::size_t kBlocks = 4;   // whose lookups share a step's places
 constexpr std::size_t kStepGroups = 2;
 constexpr std::size_t kStepCols = kStepGroups * kTwoBitX32GroupCols;
 constexpr std::size_t kTables = 4 * kStepGroups;
 constexpr std::size_t kCodes = 81;
 // Rows of a pass: more of them share the tables, fewer keep their sums in the L2 cache.
-constexpr std::size_t kMostTiles = 64;
+constexpr std::size_t kMostTiles = 108;
 constexpr std::size_t kMostRows = kMostTiles * kTwoBitX32Rows;
 // Below this, building the tables costs more than they save.
 constexpr std::size_t kLeastTiles = 4;
