@@ -35,25 +35,31 @@ struct Int16Sums {
     const __m256i high = _mm256_set1_epi8(0x0C);
 #pragma GCC unroll 4
     for (int r = 0; r < kR; ++r) {
-      const __m256i c = load32(codes + static_cast<std::size_t>(r) * stride);
-      const __m256i c4 = _mm256_srli_epi16(c, 4);
-      const __m256i f0 = _mm256_and_si256(c, low);
-      const __m256i f1 = _mm256_and_si256(c, high);
-      const __m256i f2 = _mm256_and_si256(c4, low);
-      const __m256i f3 = _mm256_and_si256(c4, high);
+      __m256i c = load32(codes + static_cast<std::size_t>(r) * stride);
+#pragma GCC unroll 2
+      for (int half = 0; half < 4; half += 2) {
+        const __m256i f0 = _mm256_and_si256(c, low);
 #pragma GCC unroll 4
-      for (int t = 0; t < kT; ++t) {
-        one[t][r] = _mm256_add_epi16(one[t][r], _mm256_maddubs_epi16(f0, a[t][0]));
-        four[t][r] = _mm256_add_epi16(four[t][r], _mm256_maddubs_epi16(f1, a[t][1]));
-        one[t][r] = _mm256_add_epi16(one[t][r], _mm256_maddubs_epi16(f2, a[t][2]));
-        four[t][r] = _mm256_add_epi16(four[t][r], _mm256_maddubs_epi16(f3, a[t][3]));
+        for (int t = 0; t < kT; ++t) {
+          one[t][r] = _mm256_add_epi16(one[t][r], _mm256_maddubs_epi16(f0, a[t][half]));
+          asm("" : "+x"(one[t][r]));
+        }
+        const __m256i f1 = _mm256_and_si256(c, high);
+#pragma GCC unroll 4
+        for (int t = 0; t < kT; ++t) {
+          four[t][r] = _mm256_add_epi16(four[t][r], _mm256_maddubs_epi16(f1, a[t][half + 1]));
+          // Or g++ 12 adds fields to each other first and spills sums for what it holds meanwhile.
+          asm("" : "+x"(four[t][r]), "+x"(c));
+        }
+        c = _mm256_srli_epi16(c, 4);
       }
     }
   }
 
   // total += the sums, at scale 1.
   void widen_into(__m256i (&total)[kT][kR]) const {
-    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i ones = _mm256_set1_epi16(1);
+    asm("" : "+m"(ones));  // or it takes a register from the sums' loop
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) {
 #pragma GCC unroll 4

@@ -26,6 +26,9 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
   Int16Sums<kT, kR> sums;
   while (groups > 0) {
     const std::size_t n = groups < kStepsBeforeWidening ? groups : kStepsBeforeWidening;
+    // Or g++ 12 holds these in registers and the sums in memory.
+#pragma GCC unroll 4
+    for (int r = 0; r < kR; ++r) asm("" : "+m"(total[0][r]));
     sums.clear();
     for (std::size_t g = 0; g < n; ++g) {
       __m256i a[kT][4];
