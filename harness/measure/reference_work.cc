@@ -5,9 +5,6 @@
 #include <chrono>
 #include <cstring>
 
-#include "harness/measure/read_stream.h"
-#include "kernels/cpu.h"
-
 namespace ryz {
 namespace {
 
@@ -43,9 +40,33 @@ std::uint64_t multiply_adds(std::uint64_t seed) {
 }  // namespace
 
 ReferenceWork::ReferenceWork(std::size_t bytes)
-    : buffer_(std::max(bytes / kWindowBytes, std::size_t{1}) * kWindowBytes),
-      ask_(!follows_streams()) {
+    : buffer_(std::max(bytes / kWindowBytes, std::size_t{1}) * kWindowBytes) {
   std::memset(buffer_.data(), 1, buffer_.size());
+  ahead_ = fastest_ahead();
+}
+
+// By three rounds on the calling thread.
+Ahead ReferenceWork::fastest_ahead() {
+  constexpr std::size_t kWords = kWindowBytes / sizeof(std::uint64_t);
+  const std::size_t windows = buffer_.size() / kWindowBytes;
+  Ahead best = kAheads[0];
+  std::uint64_t least = ~std::uint64_t{0};
+  std::uint64_t sum = 0;
+  std::size_t window = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (const Ahead ahead : kAheads) {
+      const auto start = Clock::now();
+      sum += sum_lines(buffer_.as<std::uint64_t>() + window * kWords, kWords, ahead);
+      const std::uint64_t ns = nanoseconds_since(start);
+      window = (window + 1) % windows;
+      if (ns < least) {
+        least = ns;
+        best = ahead;
+      }
+    }
+  }
+  sum_ += sum;
+  return best;
 }
 
 std::uint64_t ReferenceWork::compute(Team& team) {
@@ -71,7 +92,7 @@ std::uint64_t ReferenceWork::memory(Team& team) {
           for (std::size_t i = begin; i < end; ++i) {
             const std::size_t piece = (first + i) % (kPieces * windows);
             const auto* words = buffer_.as<std::uint64_t>() + piece * (kPieceBytes / 8);
-            sum.fetch_add(sum_lines(words, kPieceBytes / 8, ask_), std::memory_order_relaxed);
+            sum.fetch_add(sum_lines(words, kPieceBytes / 8, ahead_), std::memory_order_relaxed);
           }
         });
   });

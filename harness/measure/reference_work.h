@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "harness/measure/read_stream.h"
 #include "kernels/buffer.h"
 #include "kernels/schedule.h"
 
@@ -33,13 +34,14 @@ class ReferenceWork {
   unsigned spin_up(Team& team, double most_s);
 
  private:
+  Ahead fastest_ahead();
   std::uint64_t compute(Team& team);
   std::uint64_t memory(Team& team);
 
   Buffer buffer_;
-  bool ask_;                // for lines ahead: read_stream.h
-  std::size_t window_ = 0;  // the next one, counted over threads
-  std::uint64_t sum_ = 0;   // of all that was read, so that no read can be left out
+  Ahead ahead_ = Ahead::kNothing;  // the fastest here
+  std::size_t window_ = 0;         // the next one, counted over threads
+  std::uint64_t sum_ = 0;          // of all that was read, so that no read can be left out
 };
 
 }  // namespace ryz

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "harness/measure/read_stream.h"
 #include "kernels/buffer.h"
 #include "kernels/peak.h"
 #include "kernels/schedule.h"
@@ -28,10 +29,11 @@ void first_touch(Team& team, Buffer& buffer);
 // Sequential read bandwidth in 10^9 bytes a second, the median of `rounds` passes over the buffer
 // after an untimed one. The buffer was first_touch()ed by the same team. Throws
 // std::runtime_error where a pass did not see what was written, or the clock stands still.
-double read_gb_per_s(Team& team, const Buffer& buffer, unsigned rounds, const ClockNs& now);
+double read_gb_per_s(Team& team, const Buffer& buffer, unsigned rounds, const ClockNs& now,
+                     Ahead ahead);
 
-// The same with a fresh buffer of so many bytes, on the first CPUs of `cpus` (one a worker; empty:
-// not pinned).
+// The fastest way to read a fresh buffer of so many bytes, on the first CPUs of `cpus` (one a
+// worker; empty: not pinned).
 double read_bandwidth_gb_per_s(unsigned threads, const std::vector<int>& cpus, std::size_t bytes,
                                unsigned rounds, const ClockNs& now);
 

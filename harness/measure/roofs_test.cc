@@ -49,7 +49,8 @@ TEST(ReadBandwidth, MedianOfTheRoundsAfterAnUntimedOne) {
     Buffer buffer(4 * kMiB);
     first_touch(team, buffer);
     PassClock clock({9999999, 4 * kMiB / 2, 4 * kMiB, 4 * kMiB * 8});  // 2, 1 and 1/8 bytes a ns
-    EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 3, std::ref(clock)), 1.0) << threads;
+    EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 3, std::ref(clock), Ahead::kNothing), 1.0)
+        << threads;
     EXPECT_EQ(clock.readings(), 8U);
   }
 }
@@ -59,7 +60,7 @@ TEST(ReadBandwidth, AnEvenNumberOfRoundsAndAPartialPage) {
   Buffer buffer(5 * 4096 + 100);  // what is beyond whole pages is left alone
   first_touch(team, buffer);
   PassClock clock({1, 5 * 4096, 5 * 4096 / 4});
-  EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 2, std::ref(clock)), 2.5);
+  EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 2, std::ref(clock), Ahead::kNothing), 2.5);
 }
 
 TEST(ReadBandwidth, MoreWorkersThanPages) {
@@ -67,20 +68,25 @@ TEST(ReadBandwidth, MoreWorkersThanPages) {
   Buffer buffer(4096);
   first_touch(team, buffer);
   PassClock clock({4096, 4096});
-  EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 1, std::ref(clock)), 1.0);
+  EXPECT_DOUBLE_EQ(read_gb_per_s(team, buffer, 1, std::ref(clock), Ahead::kNothing), 1.0);
 }
 
 TEST(ReadBandwidth, NothingIsPrintedThatWasNotMeasured) {
   Team team({.threads = 1, .cpus = {}});
   Buffer buffer(8192);
   first_touch(team, buffer);
-  EXPECT_THROW(read_gb_per_s(team, buffer, 1, [] { return std::uint64_t{7}; }),
+  EXPECT_THROW(read_gb_per_s(
+                   team, buffer, 1, [] { return std::uint64_t{7}; }, Ahead::kNear),
                std::runtime_error);  // a clock that stands still
-  EXPECT_THROW(read_gb_per_s(team, buffer, 0, steady_clock_ns()), std::invalid_argument);
+  EXPECT_THROW(read_gb_per_s(team, buffer, 0, steady_clock_ns(), Ahead::kNear),
+               std::invalid_argument);
   const Buffer empty;
-  EXPECT_THROW(read_gb_per_s(team, empty, 1, steady_clock_ns()), std::invalid_argument);
+  EXPECT_THROW(read_gb_per_s(team, empty, 1, steady_clock_ns(), Ahead::kNear),
+               std::invalid_argument);
   buffer.as<std::uint64_t>()[704] += 1;  // a pass must see every line
-  EXPECT_THROW(read_gb_per_s(team, buffer, 1, steady_clock_ns()), std::runtime_error);
+  for (const Ahead ahead : kAheads) {
+    EXPECT_THROW(read_gb_per_s(team, buffer, 1, steady_clock_ns(), ahead), std::runtime_error);
+  }
 }
 
 TEST(ReadBandwidth, OnCoresOfThisMachine) {
