@@ -188,12 +188,21 @@ TEST(Faults, ExtraRowsIsSlowerAndRight) {
 }
 
 TEST(Faults, TheRequestStaysAsItWas) {
-  const Report healthy = injected("none", subjects());
-  const Report faulty = injected("lut-bitflip", subjects());
-  ASSERT_EQ(healthy.cells.size(), faulty.cells.size());
-  for (std::size_t i = 0; i < healthy.cells.size(); ++i) {
-    EXPECT_EQ(healthy.cells[i].id, faulty.cells[i].id);
-  }
+  // Those that were asked for; the others are of whichever kernel was the fastest right one.
+  const auto requested = [](const Report& report) {
+    std::vector<std::string> ids;
+    for (const report::Cell& c : report.cells) {
+      const std::string suffix = "/g1/t1";
+      if (c.id.size() > suffix.size() &&
+          c.id.compare(c.id.size() - suffix.size(), suffix.size(), suffix) == 0) {
+        ids.push_back(c.id);
+      }
+    }
+    return ids;
+  };
+  const std::vector<std::string> healthy = requested(injected("none", subjects()));
+  EXPECT_EQ(healthy, requested(injected("lut-bitflip", subjects())));
+  EXPECT_EQ(healthy.size(), subjects().size());
 }
 
 TEST(Faults, UnknownNamesAreRefused) {

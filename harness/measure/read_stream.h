@@ -4,6 +4,7 @@
 
 #include <xmmintrin.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,7 +25,7 @@ inline constexpr Ahead kAheads[] = {Ahead::kNothing, Ahead::kNear, Ahead::kPages
 
 template <std::size_t kL1Bytes, std::size_t kL2Bytes>
 inline std::uint64_t sum_lines_asking(const std::uint64_t* words, std::size_t n) {
-  constexpr std::size_t kMost = (kL1Bytes > kL2Bytes ? kL1Bytes : kL2Bytes) / sizeof *words;
+  constexpr std::size_t kMost = std::max(kL1Bytes, kL2Bytes) / sizeof *words;
   std::uint64_t sum = 0;
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < n; i += kLineWords) {
