@@ -27,7 +27,8 @@ IsaSet masked_isa();
 // Whether this CPU's own prefetchers keep up with one stream from memory, so that asking ahead only
 // takes load slots. Tried from DRAM with one thread: on Zen 4 one step ahead lost at every distance
 // with every kernel (two steps won with base3-x32: variants/prefetch.h); on Sapphire Rapids, whose
-// prefetchers stop at each 4 KB page, asking won. AMD's are taken to, others not to.
+// prefetchers stop at each 4 KB page, asking won. AMD's are taken to, others not to. AVX2 kernels
+// do not ask this, they ask ahead everywhere: variants/prefetch.h.
 bool follows_streams();
 
 constexpr bool contains(IsaSet set, IsaSet subset) {

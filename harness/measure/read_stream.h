@@ -13,9 +13,8 @@ namespace ryz {
 inline constexpr std::size_t kLineWords = 8;
 
 // How far ahead a reader asks for lines. None of these is the fastest everywhere: an Emerald
-// Rapids, whose prefetchers stop at each page, reads half as much again with kPages; a Zen 3 whose
-// cores have busy siblings a tenth more with kNear and no more with kPages. So all are tried, and
-// the fastest is the roof.
+// Rapids, whose prefetchers stop at each page, gains by kPages; a Zen 3 whose cores have busy
+// siblings gains by kNear and nothing by kPages. So all are tried, and the fastest is the roof.
 enum class Ahead : std::uint8_t {
   kNothing,
   kNear,   // 512 bytes

@@ -23,8 +23,8 @@ inline __m128i reduce4(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
   return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
 
-// The first `live` dwords of eight. Whole registers are stored whole: on AMD a masked store takes a
-// dozen cycles and more.
+// The first `live` dwords of eight. Whole registers are loaded and stored whole: with a mask for
+// all of them two-bit-x32's vector tables lost on a Zen 3.
 inline __m256i first_dwords(std::size_t live) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(live < 8 ? live : 8)), lane);
