@@ -20,6 +20,7 @@
 #include "kernels/encodings/quint.h"
 #include "kernels/encodings/quint_x256.h"
 #include "kernels/encodings/sign_bits.h"
+#include "kernels/encodings/signed_triple_x64.h"
 #include "kernels/encodings/triple.h"
 #include "kernels/encodings/triple_x64.h"
 #include "kernels/encodings/two_bit.h"
@@ -238,6 +239,28 @@ TEST(EncodingBytes, TripleX64) {
   EXPECT_EQ(word(10), 14 | 4 << 5 | 13 << 10);
   EXPECT_EQ(word(128 + 10), 12 | 13 << 5 | 13 << 10);
   EXPECT_EQ(word(0), 13 | 13 << 5 | 13 << 10);
+}
+
+TEST(EncodingBytes, SignedTripleX64) {
+  std::vector<std::int8_t> trits(64 * 256, 0);
+  std::int8_t* row = trits.data() + 0x2B * 256;  // r5, r3, r1 and r0 set
+  row[0] = -1;                                   // unit 0, triple 0: -1
+  row[4] = 1;                                    // triple 1: 3 - 9
+  row[5] = -1;
+  row[23] = 1;   // triple 7: 9
+  row[24] = -1;  // unit 1, triple 0: -1 + 3
+  row[25] = 1;
+  std::vector<std::uint8_t> bytes(encoding_signed_triple_x64.tile_bytes(26));
+  ASSERT_EQ(bytes.size(), 640u);
+  encoding_signed_triple_x64.pack_tile(trits.data(), 256, 64, 26, bytes.data());
+  constexpr std::size_t kPlace = 0x2D;  // r5 r2 r1 r0 r4 r3 = 101101
+  EXPECT_EQ(bytes[kPlace], 1 | 6 << 4);
+  EXPECT_EQ(bytes[64 + kPlace], 0);
+  EXPECT_EQ(bytes[192 + kPlace], 9 << 4);
+  EXPECT_EQ(bytes[256 + kPlace], 0xC0);
+  EXPECT_EQ(bytes[320 + kPlace], 2);
+  EXPECT_EQ(bytes[320 + 256 + kPlace], 0);
+  EXPECT_EQ(bytes[kPlace + 1], 0);
 }
 
 TEST(EncodingBytes, Base3X32) {

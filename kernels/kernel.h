@@ -31,7 +31,8 @@ struct Kernel {
                    RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept;
 
   // Tokens that multiply() is best given at a time, with as many rows as there are (it takes any
-  // number of both); 0: it does not matter.
+  // number of both); 0: it does not matter. Tables of more tokens are the blocks' tables one after
+  // the other: those from token i · token_block on begin at table_bytes(cols, i · token_block).
   std::size_t token_block = 0;
 };
 

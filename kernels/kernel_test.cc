@@ -78,6 +78,42 @@ TEST_P(KernelTest, WritesDownWhatItsFileWasCompiledWith) {
   EXPECT_EQ(out, std::vector<std::int32_t>(3, expected));
 }
 
+// Blocks of tokens are multiplied one by one with tables that were built for all of them.
+TEST(KernelTables, OfABlockOfTokensLieTogether) {
+  for (const Kernel* kernel : built_in_catalogue().kernels) {
+    const std::size_t block = kernel->token_block;
+    if (block == 0 || !why_not_runnable(*kernel).empty()) continue;
+    SCOPED_TRACE(test_name(*kernel));
+    const std::size_t cols = 300;
+    const std::size_t stride = round_up(cols, kActivationBlock);
+    const std::size_t group_cols = kernel->encoding->group_cols;
+    for (const std::size_t tokens : {2 * block + 1, 3 * block - 1}) {
+      std::vector<std::int8_t> q(tokens * stride, 0);
+      for (std::size_t i = 0; i < q.size(); ++i) {
+        if (i % stride < cols) q[i] = static_cast<std::int8_t>(i * 37);
+      }
+      const std::vector<std::int32_t> sums(tokens, 0);
+      const auto build = [&](std::size_t first, std::size_t n) {
+        Buffer table(kernel->table_bytes(cols, n));
+        std::memset(table.data(), 0x55, table.size());
+        kernel->build({q.data() + first * stride, stride, n, cols, sums.data() + first},
+                      {0, (cols + group_cols - 1) / group_cols}, table.data());
+        return table;
+      };
+      const Buffer all = build(0, tokens);
+      for (std::size_t first = 0; first < tokens; first += block) {
+        const std::size_t n = std::min(block, tokens - first);
+        const Buffer part = build(first, n);
+        const std::size_t at = kernel->table_bytes(cols, first);
+        const std::size_t bytes = kernel->table_bytes(cols, n);
+        ASSERT_LE(at + bytes, kernel->table_bytes(cols, tokens));
+        if (bytes == 0) continue;
+        EXPECT_EQ(std::memcmp(all.as<std::byte>() + at, part.data(), bytes), 0) << first;
+      }
+    }
+  }
+}
+
 // A right kernel, then something wrong with it. Function pointers take no state, so the faults
 // wrap the scalar kernels.
 const Kernel& scalar(const char* encoding) {

@@ -24,16 +24,17 @@ std::size_t tiles_of(const Product& product, std::size_t row_tile) {
   return (product.source->rows + row_tile - 1) / row_tile;
 }
 
-// Tokens whose tables are built at a time: as many as the kernel likes best. Where it does not say,
-// all; but with the tables of a long prompt, which can be a hundred times the activations, both
-// building and multiplying would wait for memory. Evenly, and by eights because kernels take tokens
-// in blocks.
+// Tokens whose tables are built at a time: all but for the tables of a long prompt, which can be a
+// hundred times the activations; both building and multiplying would wait for memory. Evenly, and
+// by whole blocks of tokens; by eights where the kernel does not say.
 std::size_t tokens_at_a_time(const Kernel* kernel, std::size_t cols, std::size_t tokens) {
   if (kernel == nullptr || kernel->table_bytes == nullptr) return tokens;
-  if (kernel->token_block != 0) return std::min(tokens, kernel->token_block);
-  const std::size_t most = std::max<std::size_t>(8, kTableBytes / kernel->table_bytes(cols, 1));
+  const std::size_t block = std::max<std::size_t>(8, kernel->token_block);
+  const std::size_t blocks =
+      kTableBytes / std::max<std::size_t>(1, kernel->table_bytes(cols, block));
+  const std::size_t most = std::max<std::size_t>(1, blocks) * block;
   const std::size_t parts = (tokens + most - 1) / most;
-  return std::min(tokens, round_up((tokens + parts - 1) / parts, 8));
+  return std::min(tokens, round_up((tokens + parts - 1) / parts, block));
 }
 
 const Kernel* kernel_of(const Combination& combination) {
@@ -61,7 +62,8 @@ void QuantizedBatch::reserve_table(const Kernel& kernel) {
 }
 
 // One product step. Rows are also counted through all its products, each padded to whole tiles:
-// the `global` row of iteration i is i · row_tile.
+// the `global` row of tile i is i · row_tile. Iterations are the tiles, of one part of the tokens
+// after the other where parts are dealt out, too.
 struct LinearRunner::Plan {
   const Kernel* kernel = nullptr;  // null: the naive product
   const Product* products = nullptr;
@@ -69,6 +71,8 @@ struct LinearRunner::Plan {
   std::size_t row_tile = 1;
   std::size_t tiles = 0;
   std::size_t tokens = 0;
+  std::size_t part_tokens = 0;  // that a kernel call gets; the last part may have fewer
+  bool parts_dealt = false;     // else each chunk has all parts
   Activations activations;
   const void* table = nullptr;
   const float* activation_scales = nullptr;  // null: 1
@@ -82,6 +86,7 @@ struct LinearRunner::Plan {
     return global * round_up(tokens, kLineFloats);
   }
   std::size_t tiles_at(std::size_t i) const { return tiles_of(products[i], row_tile); }
+  std::size_t parts() const { return (tokens + part_tokens - 1) / part_tokens; }
 
   // A chunk covers whole cache lines of every product's y.
   bool lines_are_whole(const Schedule& schedule) const;
@@ -128,15 +133,39 @@ void store_floats(const Part& part, std::size_t begin, std::size_t end, std::siz
 }  // namespace
 
 void LinearRunner::run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end) {
+  for (std::size_t p = 0; p < plan.parts(); ++p) {
+    const std::size_t base = plan.parts_dealt ? p * plan.tiles : 0;
+    const std::size_t from = std::max(begin, base);
+    const std::size_t to = std::min(end, base + plan.tiles);
+    if (from >= to) continue;
+    const std::size_t first = p * plan.part_tokens;
+    run_tiles(worker, plan, {first, std::min(plan.tokens, first + plan.part_tokens)}, from - base,
+              to - base);
+  }
+}
+
+void LinearRunner::run_tiles(Worker& worker, const Plan& plan, TokenRange range, std::size_t begin,
+                             std::size_t end) {
+  const std::size_t tokens = range.end - range.begin;
+  Activations activations = plan.activations;
+  activations.q += range.begin * activations.stride;
+  activations.sums += range.begin;
+  activations.tokens = tokens;
+  const auto* table = static_cast<const std::byte*>(plan.table);
+  if (range.begin != 0 && plan.kernel->table_bytes != nullptr) {
+    table += plan.kernel->table_bytes(activations.cols, range.begin);
+  }
+  const float* const scales =
+      plan.activation_scales == nullptr ? nullptr : plan.activation_scales + range.begin;
   // The rows of a kernel call: as many whole tiles as the sums' memory allows, evenly.
-  const std::size_t affordable = kSumsBytes / sizeof(std::int32_t) / plan.tokens;
+  const std::size_t affordable = kSumsBytes / sizeof(std::int32_t) / tokens;
   const std::size_t most_tiles = std::max<std::size_t>(1, affordable / plan.row_tile);
   const std::size_t pieces = (end - begin + most_tiles - 1) / most_tiles;
   const std::size_t piece_rows = (end - begin + pieces - 1) / pieces * plan.row_tile;
   const std::size_t stride = sums_stride(piece_rows);
-  const std::size_t sums_bytes = plan.tokens * stride * sizeof(std::int32_t);
+  const std::size_t sums_bytes = tokens * stride * sizeof(std::int32_t);
   const std::size_t row_bytes =
-      plan.kernel == nullptr ? round_up(plan.activations.cols, kActivationBlock) : 0;
+      plan.kernel == nullptr ? round_up(activations.cols, kActivationBlock) : 0;
   auto* const scratch =
       static_cast<std::byte*>(plan.locked_pool ? worker.pool().acquire(sums_bytes + row_bytes)
                                                : worker.arena(sums_bytes + row_bytes));
@@ -154,27 +183,27 @@ void LinearRunner::run_chunk(Worker& worker, const Plan& plan, std::size_t begin
         Part part{&product, from * plan.row_tile, std::min(to * plan.row_tile, rows), nullptr, 0};
         if (plan.blocks) {
           const std::size_t global = (base + from) * plan.row_tile;
-          part.out = blocks_.as<float>() + plan.block_start(global);
           part.out_stride = part.end - part.begin;
+          part.out = blocks_.as<float>() + plan.block_start(global) + range.begin * part.out_stride;
           if (plan.known_rows == 0) {
             ends_.as<std::size_t>()[global] = (base + to) * plan.row_tile;
           }
         } else {
-          part.out = product.y + part.begin;
+          part.out = product.y + range.begin * rows + part.begin;
           part.out_stride = rows;
         }
         for (std::size_t r = part.begin; r < part.end; r += piece_rows) {
           const std::size_t last = std::min(part.end, r + piece_rows);
           if (plan.kernel != nullptr) {
-            plan.kernel->multiply(product.packed->view(), plan.activations, plan.table, {r, last},
-                                  sums, stride);
+            plan.kernel->multiply(product.packed->view(), activations, table, {r, last}, sums,
+                                  stride);
           } else {
             for (std::size_t k = r; k < last; ++k) {
               product.source->read_row(k, trits);
-              reference_product(trits, row_bytes, 1, plan.activations, sums + (k - r), stride);
+              reference_product(trits, row_bytes, 1, activations, sums + (k - r), stride);
             }
           }
-          store_floats(part, r, last, plan.tokens, sums, stride, plan.activation_scales);
+          store_floats(part, r, last, tokens, sums, stride, scales);
         }
       });
   if (plan.locked_pool) worker.pool().release(scratch);
@@ -253,7 +282,7 @@ void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
   plan.count = count;
   plan.row_tile = plan.kernel == nullptr ? 1 : plan.kernel->encoding->row_tile;
   for (std::size_t i = 0; i < count; ++i) plan.tiles += tiles_of(products[i], plan.row_tile);
-  plan.tokens = part.end - part.begin;
+  plan.tokens = plan.part_tokens = part.end - part.begin;
   plan.activations = batch.view(part);
   plan.table = batch.table();
   const bool unit =
@@ -268,12 +297,17 @@ void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
   const bool grain_is_fixed =
       spec.kind == LoopKind::kDynamic || (spec.kind == LoopKind::kStatic && spec.grain != 0);
   plan.known_rows = grain_is_fixed ? std::max<std::size_t>(1, spec.grain) * plan.row_tile : 0;
+  // A kernel's own blocks of tokens are dealt out, too: where there are as many as threads, each
+  // gets whole matrices, whose rows share tables better than some of them would.
+  if (plan.kernel != nullptr && plan.kernel->token_block != 0) {
+    plan.part_tokens = std::min(plan.tokens, plan.kernel->token_block);
+    plan.parts_dealt = !plan.blocks && line_align(plan.row_tile) == 1;
+  }
 
   flow.step([&](Worker& worker) {
-    worker.loop(
-        plan.tiles, spec,
-        [&](std::size_t begin, std::size_t end) { run_chunk(worker, plan, begin, end); },
-        aligned ? line_align(plan.row_tile) : 1);
+    worker.loop((plan.parts_dealt ? plan.parts() : 1) * plan.tiles, spec,
+                [&](std::size_t begin, std::size_t end) { run_chunk(worker, plan, begin, end); },
+                aligned ? line_align(plan.row_tile) : 1);
   });
   if (!plan.blocks) return;
   flow.step([&](Worker& worker) {

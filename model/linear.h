@@ -69,8 +69,9 @@ struct Product {
 
 // y[t][r] = weight scale · activation scale[t] · Σ_k W[r][k]·q[t][k] for each product, on the
 // combination's schedule: its iterations are the row tiles of the encoding, products one after
-// the other. With OutputScale::kUnit the activation scale is left out. A kernel with tables takes
-// the tokens in parts, whose tables the team builds first.
+// the other, for one of the kernel's blocks of tokens after the other. With OutputScale::kUnit the
+// activation scale is left out. The team builds the tables of a kernel first, for as many tokens as
+// fit a last-level cache.
 class LinearRunner {
  public:
   // Reserves what a batch of `tokens` with products of up to `max_rows` rows (those of one call
@@ -85,6 +86,8 @@ class LinearRunner {
   void multiply_part(Flow& flow, const Combination& combination, const QuantizedBatch& batch,
                      TokenRange part, const Product* products, std::size_t count);
   void run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end);
+  void run_tiles(Worker& worker, const Plan& plan, TokenRange range, std::size_t begin,
+                 std::size_t end);
   void gather(const Plan& plan, std::size_t begin, std::size_t end) const;
 
   Buffer blocks_;  // line-aligned results of small chunks before they are gathered

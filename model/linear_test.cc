@@ -208,19 +208,25 @@ TEST(Linear, ResultsNeedNoAlignment) {
   }
 }
 
-// Many tokens: the sums of a chunk are split.
+// Many tokens: the sums of a chunk are split, and kernels' blocks of tokens dealt out where chunks
+// need no blocks of their own.
 TEST(Linear, SixHundredTokens) {
-  const Case c({300, 300}, 128, 600);
-  const Results expected = c.run({}, {}, 2);
-  for (const Kernel* kernel : built_in_catalogue().kernels) {
-    if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
-    SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
-    const std::vector<PackedMatrix> weights = c.packed(*kernel->encoding);
-    for (const LoopSpec loop : {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 3},
-                                LoopSpec{LoopKind::kGuided, 1}, LoopSpec{LoopKind::kStealing, 1}}) {
-      const Schedule schedule{loop, ScratchPolicy::kArenas, OutputPolicy::kAligned,
-                              RegionPolicy::kToken};
-      EXPECT_TRUE(c.run({kernel, kernel, schedule}, weights, 2) == expected) << text(schedule);
+  for (const std::vector<std::size_t>& rows : {std::vector<std::size_t>{300, 300}, {320, 96}}) {
+    const Case c(rows, 128, 600);
+    const Results expected = c.run({}, {}, 2);
+    for (const Kernel* kernel : built_in_catalogue().kernels) {
+      if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
+      SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
+      const std::vector<PackedMatrix> weights = c.packed(*kernel->encoding);
+      for (const LoopSpec loop :
+           {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 3},
+            LoopSpec{LoopKind::kGuided, 1}, LoopSpec{LoopKind::kStealing, 1}}) {
+        const Schedule schedule{loop, ScratchPolicy::kArenas, OutputPolicy::kAligned,
+                                RegionPolicy::kToken};
+        const Results got = c.run({kernel, kernel, schedule}, weights, 3);
+        EXPECT_TRUE(got == expected) << text(schedule);
+        EXPECT_TRUE(got.guards_stand()) << text(schedule);
+      }
     }
   }
 }
