@@ -253,7 +253,7 @@ TEST(EncodingBytes, SignedTripleX64) {
   std::vector<std::uint8_t> bytes(encoding_signed_triple_x64.tile_bytes(26));
   ASSERT_EQ(bytes.size(), 640u);
   encoding_signed_triple_x64.pack_tile(trits.data(), 256, 64, 26, bytes.data());
-  constexpr std::size_t kPlace = 0x2D;  // r5 r2 r1 r0 r4 r3 = 101101
+  constexpr std::size_t kPlace = 0x27;  // r5 r2 r4 r1 r0 r3 = 100111
   EXPECT_EQ(bytes[kPlace], 1 | 6 << 4);
   EXPECT_EQ(bytes[64 + kPlace], 0);
   EXPECT_EQ(bytes[192 + kPlace], 9 << 4);

@@ -48,16 +48,18 @@ struct Bytes {
   __m256i low[kRegisters];
   __m256i high[kRegisters];
 
+  // kFirst: there are no sums yet.
+  template <bool kFirst>
   void add(const std::uint8_t* table, const __m256i (&magnitude)[kRegisters],
            const __m256i (&sign)[kRegisters]) {
     const __m256i low_table = both_lanes(table);
     const __m256i high_table = both_lanes(table + 16);
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < kRegisters; ++v) {
-      const __m256i l = _mm256_shuffle_epi8(low_table, magnitude[v]);
-      const __m256i h = _mm256_shuffle_epi8(high_table, magnitude[v]);
-      low[v] = _mm256_add_epi8(low[v], _mm256_sign_epi8(l, sign[v]));
-      high[v] = _mm256_add_epi8(high[v], _mm256_sign_epi8(h, sign[v]));
+      const __m256i l = _mm256_sign_epi8(_mm256_shuffle_epi8(low_table, magnitude[v]), sign[v]);
+      const __m256i h = _mm256_sign_epi8(_mm256_shuffle_epi8(high_table, magnitude[v]), sign[v]);
+      low[v] = kFirst ? l : _mm256_add_epi8(low[v], l);
+      high[v] = kFirst ? h : _mm256_add_epi8(high[v], h);
       // Or g++ 12 adds the eight as a tree and keeps lookups in memory meanwhile.
       asm("" : "+x"(low[v]), "+x"(high[v]));
     }
@@ -74,7 +76,6 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words
   __m256i sign[kRegisters];
 #pragma GCC unroll 2
   for (std::size_t v = 0; v < kRegisters; ++v) {
-    sums.low[v] = sums.high[v] = _mm256_setzero_si256();
     // vpsignb looks at the top bit, and at whether there is any other: bit 0 is one.
     sign[v] = _mm256_or_si256(load32(codes + kSignedTripleSigns + 32 * v), one);
   }
@@ -89,7 +90,11 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words
       asm("" : "+x"(c[v]));
       magnitude[v] = _mm256_and_si256(c[v], nibble);
     }
-    sums.add(table + 2 * j * kTableBytes, magnitude, sign);
+    if (j == 0) {
+      sums.add<true>(table, magnitude, sign);
+    } else {
+      sums.add<false>(table + 2 * j * kTableBytes, magnitude, sign);
+    }
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < kRegisters; ++v) {
       if (j < 3) {
@@ -100,7 +105,7 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words
       }
       magnitude[v] = _mm256_and_si256(_mm256_srli_epi16(c[v], 4), nibble);
     }
-    sums.add(table + (2 * j + 1) * kTableBytes, magnitude, sign);
+    sums.add<false>(table + (2 * j + 1) * kTableBytes, magnitude, sign);
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < kRegisters; ++v) sign[v] = _mm256_add_epi8(sign[v], sign[v]);
   }
