@@ -7,8 +7,8 @@
 // a byte a row: |s| of the triple 8u + 2j in the low nibble, of 8u + 2j + 1 in the high one; triple
 // t is the weights 3t .. 3t+2. Bytes 256 .. 319 hold a byte a row: bit 7 - i is set where s of
 // triple 8u + i is negative. Bit by bit, a row's place among 64 bytes is r5 r2 r4 r1 r0 r3 (as in
-// pair-x128): sums of bytes, widened twice in lanes of 16 bytes, come out as registers of eight rows
-// in order. Columns past K and the missing rows of a ragged tile hold w = 0.
+// pair-x128): sums of bytes, widened twice in lanes of 16 bytes, come out as registers of eight
+// rows in order. Columns past K and the missing rows of a ragged tile hold w = 0.
 //
 // Tables, one token: for each triple, padding included, 16 int16 of which the first 14 are T[|s|] =
 // Σ w_i·q_i, |T| ≤ 3·128 = 384.
