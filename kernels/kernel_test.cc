@@ -95,6 +95,7 @@ TEST(KernelTables, OfABlockOfTokensLieTogether) {
       const std::vector<std::int32_t> sums(tokens, 0);
       const auto build = [&](std::size_t first, std::size_t n) {
         Buffer table(kernel->table_bytes(cols, n));
+        if (table.size() == 0) return table;  // too few tokens for tables
         std::memset(table.data(), 0x55, table.size());
         kernel->build({q.data() + first * stride, stride, n, cols, sums.data() + first},
                       {0, (cols + group_cols - 1) / group_cols}, table.data());
@@ -105,10 +106,9 @@ TEST(KernelTables, OfABlockOfTokensLieTogether) {
         const std::size_t n = std::min(block, tokens - first);
         const Buffer part = build(first, n);
         const std::size_t at = kernel->table_bytes(cols, first);
-        const std::size_t bytes = kernel->table_bytes(cols, n);
-        ASSERT_LE(at + bytes, kernel->table_bytes(cols, tokens));
-        if (bytes == 0) continue;
-        EXPECT_EQ(std::memcmp(all.as<std::byte>() + at, part.data(), bytes), 0) << first;
+        ASSERT_LE(at + kernel->table_bytes(cols, n), all.size());
+        if (part.size() == 0) continue;
+        EXPECT_EQ(std::memcmp(all.as<std::byte>() + at, part.data(), part.size()), 0) << first;
       }
     }
   }
