@@ -123,7 +123,7 @@ void HeadInput::reserve(const RowTensor& head, std::size_t tokens) {
 
 Q6kInput HeadInput::q6k(std::size_t token) const {
   return {q_.as<std::int8_t>() + token * cols_, sixteens_.as<std::int16_t>() + token * (cols_ / 16),
-          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_, follows_streams()};
+          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_};
 }
 
 void HeadInput::set(std::size_t token, const float* hidden) {

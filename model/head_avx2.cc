@@ -1,6 +1,7 @@
 // Rows of the output head with AVX2: flags are set on this file alone, see CMakeLists.txt.
 #include <immintrin.h>
 
+#include "kernels/variants/prefetch.h"
 #include "model/head_table.h"
 
 namespace {
@@ -9,8 +10,6 @@ constexpr std::size_t kBlockBytes = 210;  // model/q6k.h describes the block
 constexpr std::size_t kHigh = 128;
 constexpr std::size_t kScales = 192;
 constexpr std::size_t kD = 208;
-constexpr std::size_t kNear = 1024;  // bytes ahead
-constexpr std::size_t kFar = 8192;
 
 inline __m256i load(const void* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -21,19 +20,10 @@ inline __m256i products(__m256i low, __m256i high, const std::int8_t* q, __m256i
   return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_or_si256(low, high), load(q)), scales);
 }
 
-// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused.
-inline void prefetch(const std::uint8_t* block) {
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) {
-    _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(block) + kFar + 64 * i, _MM_HINT_T1);
-  }
-}
-
-// One block's product in 8 partial sums: Σ scale·(q + 32)·x - 32·Σ scale·Σx.
+// One block's product in 8 partial sums: Σ scale·(q + 32)·x - 32·Σ scale·Σx. Prefetchers leave a
+// third of the bandwidth of a stream of such blocks unused where nothing asks ahead.
 inline __m256i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                          const std::int16_t* sixteens) {
-  prefetch(block);
   const __m256i nibble = _mm256_set1_epi8(0x0f);
   const __m256i two = _mm256_set1_epi8(0x30);
   const __m256i scales =
@@ -56,12 +46,14 @@ inline __m256i q6k_block(const std::uint8_t* block, const std::int8_t* q,
           eight, _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(4 * j))));
     };
     const std::int8_t* x = q + 128 * half;
-    const __m256i a = products(_mm256_and_si256(low0, nibble),
-                               _mm256_and_si256(_mm256_slli_epi16(high, 4), two), x, scale(0));
+    __m256i a = products(_mm256_and_si256(low0, nibble),
+                         _mm256_and_si256(_mm256_slli_epi16(high, 4), two), x, scale(0));
+    ryz::ask_ahead(block + 128 * half, a);
     const __m256i b = products(_mm256_and_si256(low1, nibble),
                                _mm256_and_si256(_mm256_slli_epi16(high, 2), two), x + 32, scale(1));
-    const __m256i c = products(_mm256_and_si256(_mm256_srli_epi16(low0, 4), nibble),
-                               _mm256_and_si256(high, two), x + 64, scale(2));
+    __m256i c = products(_mm256_and_si256(_mm256_srli_epi16(low0, 4), nibble),
+                         _mm256_and_si256(high, two), x + 64, scale(2));
+    ryz::ask_ahead(block + 128 * half + 64, c);
     const __m256i d = products(_mm256_and_si256(_mm256_srli_epi16(low1, 4), nibble),
                                _mm256_and_si256(_mm256_srli_epi16(high, 2), two), x + 96, scale(3));
     sum = _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d)));

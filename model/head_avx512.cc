@@ -1,6 +1,7 @@
 // Rows of the output head with AVX-512 VNNI: flags are set on this file alone, see CMakeLists.txt.
 #include <immintrin.h>
 
+#include "kernels/variants/prefetch.h"
 #include "model/head_table.h"
 
 namespace {
@@ -9,21 +10,6 @@ constexpr std::size_t kBlockBytes = 210;  // model/q6k.h describes the block
 constexpr std::size_t kHigh = 128;
 constexpr std::size_t kScales = 192;
 constexpr std::size_t kD = 208;
-constexpr std::size_t kNear = 1024;  // bytes ahead
-constexpr std::size_t kFar = 16384;
-
-// Hardware prefetchers leave a third of the bandwidth of a stream of such blocks unused. kNear too
-// where they do not follow a stream over the ends of pages.
-template <bool kAskNear>
-inline void prefetch(const std::uint8_t* block) {
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) {
-    if constexpr (kAskNear) {
-      _mm_prefetch(reinterpret_cast<const char*>(block) + kNear + 64 * i, _MM_HINT_T0);
-    }
-    _mm_prefetch(reinterpret_cast<const char*>(block) + kFar + 64 * i, _MM_HINT_T1);
-  }
-}
 
 // One block's product in 16 partial sums.
 //
@@ -31,10 +17,11 @@ inline void prefetch(const std::uint8_t* block) {
 // nibbles weights 64..127; the 32 bytes of high bits are doubled and shifted by 0 and 2. Products
 // of 4 weights fit 16 bits (4·63·127), where one multiply-add brings in the scales. Weights are q -
 // 32: 32 · Σ scale·Σx is taken off once a block.
-template <bool kAskNear>
+//
+// Whatever the prefetchers, a third of the bandwidth of a stream of such blocks stays unused where
+// nothing asks ahead.
 inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                          const std::int16_t* sixteens) {
-  prefetch<kAskNear>(block);
   const __m512i low_mask = _mm512_set1_epi8(0x0f);
   const __m512i six = _mm512_set1_epi8(0x3f);
   const __m512i left = _mm512_set_epi64(2, 2, 2, 2, 4, 4, 4, 4);
@@ -58,16 +45,18 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
     const __m512i high = _mm512_broadcast_i64x4(
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + kHigh + 32 * half)));
     // 0xca: where the mask has ones the second operand, else the third.
-    const __m512i a = _mm512_and_si512(
+    __m512i a = _mm512_and_si512(
         _mm512_ternarylogic_epi64(low_mask, low, _mm512_sllv_epi64(high, left), 0xca), six);
     const __m512i b =
         _mm512_and_si512(_mm512_ternarylogic_epi64(low_mask, _mm512_srli_epi16(low, 4),
                                                    _mm512_srlv_epi64(high, right), 0xca),
                          six);
+    ryz::ask_ahead(block + 128 * half, a);
     const __m512i pa =
         _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, _mm512_loadu_si512(q + 128 * half));
-    const __m512i pb =
+    __m512i pb =
         _mm512_dpbusd_epi32(_mm512_setzero_si512(), b, _mm512_loadu_si512(q + 128 * half + 64));
+    ryz::ask_ahead(block + 128 * half + 64, pb);
     const __m512i spread = _mm512_permutexvar_epi16(half == 0 ? spread0 : spread1, scales);
     sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_packs_epi32(pa, pb), spread));
   }
@@ -91,9 +80,7 @@ inline __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
 }
 
-template <bool kAskNear>
-void rows_times(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input,
-                float* out) {
+void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
   const std::size_t blocks = input->blocks;
   for (std::size_t r = 0; r < count; ++r) {
     __m128 sums = _mm_setzero_ps();
@@ -106,21 +93,21 @@ void rows_times(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput
       if (n == 4) {
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
-          product[i] = q6k_block<kAskNear>(rows + i * kBlockBytes, q + 256 * i, sixteens + 16 * i);
+          product[i] = q6k_block(rows + i * kBlockBytes, q + 256 * i, sixteens + 16 * i);
         }
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         halves = _mm_insert_epi16(halves, half_bits(rows + 3 * kBlockBytes), 3);
       } else {
-        product[0] = q6k_block<kAskNear>(rows, q, sixteens);
+        product[0] = q6k_block(rows, q, sixteens);
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         if (n > 1) {
-          product[1] = q6k_block<kAskNear>(rows + kBlockBytes, q + 256, sixteens + 16);
+          product[1] = q6k_block(rows + kBlockBytes, q + 256, sixteens + 16);
           halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         }
         if (n > 2) {
-          product[2] = q6k_block<kAskNear>(rows + 2 * kBlockBytes, q + 512, sixteens + 32);
+          product[2] = q6k_block(rows + 2 * kBlockBytes, q + 512, sixteens + 32);
           halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         }
       }
@@ -134,14 +121,6 @@ void rows_times(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput
     }
     const __m128 pairs = _mm_add_ps(sums, _mm_movehdup_ps(sums));
     out[r] = _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs)));
-  }
-}
-
-void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
-  if (input->follows_streams) {
-    rows_times<false>(rows, count, input, out);
-  } else {
-    rows_times<true>(rows, count, input, out);
   }
 }
 

@@ -15,7 +15,6 @@ struct Q6kInput {
   const std::int16_t* sixteens = nullptr;  // [blocks · 16], Σ of 16 consecutive q
   const float* scales = nullptr;           // [blocks], zeros up to a multiple of 4
   std::size_t blocks = 0;
-  bool follows_streams = false;  // kernels/cpu.h
 };
 
 // The same on a hidden state in f32; `cols` is a multiple of 16, of 32 for Q8_0.

@@ -48,11 +48,12 @@ inline void decode(__m256i c, __m256i (&x)[kBase3Digits]) {
 }
 
 // sums[t] += 8 rows of a group times kT tokens' activations.
-template <int kT>
+template <int kT, bool kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size_t stride,
                       __m256i (&sums)[kT]) {
   __m256i x[kBase3Digits];
   decode(load32(codes), x);
+  if constexpr (kAsk) ask_ahead(codes, x[0]);
 #pragma GCC unroll 4
   for (int t = 0; t < kT; ++t) {
     const std::int8_t* a = q + static_cast<std::size_t>(t) * stride;
@@ -85,12 +86,11 @@ inline void run(const std::uint8_t* codes, std::size_t groups, const Activations
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) sums[t] = _mm256_setzero_si256();
     for (std::size_t g = 0; g < whole; ++g) {
-      if constexpr (kT == 1) prefetch_stream(codes);
-      add_group<kT>(codes, q, activations.stride, sums);
+      add_group<kT, kT == 1>(codes, q, activations.stride, sums);
       codes += kBase3X32GroupBytes;
       q += kBase3X32GroupCols;
     }
-    if (whole < n) add_group<kT>(codes, last[0].q, sizeof last[0], sums);
+    if (whole < n) add_group<kT, false>(codes, last[0].q, sizeof last[0], sums);
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) {
       total[t] = _mm256_add_epi32(total[t], _mm256_madd_epi16(sums[t], _mm256_set1_epi16(1)));

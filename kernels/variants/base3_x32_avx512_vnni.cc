@@ -53,12 +53,13 @@ struct Tables {
 };
 
 // acc[t][f][half] += the group's fields times the activations of kT tokens, 16 rows a half.
-template <int kT, int kHalves>
+template <int kT, int kHalves, bool kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size_t stride,
                       const Tables& tables, __m512i (&acc)[kT][4][kHalves]) {
 #pragma GCC unroll 2
   for (int half = 0; half < kHalves; ++half) {
-    const __m512i c = _mm512_loadu_si512(codes + 64 * half);
+    __m512i c = _mm512_loadu_si512(codes + 64 * half);
+    if constexpr (kAsk) ask_ahead(codes + 64 * half, c);
     const __mmask64 over = _mm512_cmpge_epu8_mask(c, tables.overflow);
     __m512i four = _mm512_permutexvar_epi8(c, tables.low);
     four = _mm512_mask_permutexvar_epi8(four, over, c, tables.over);
@@ -76,6 +77,7 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size
         sum = add_dot(sum, x[f], broadcast_dword(a + 4 * f));
       }
     }
+    if constexpr (kAsk) go_on_after(acc[0][3][half], codes);
   }
 }
 
@@ -113,11 +115,7 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
       }
     }
     for (std::size_t g = 0; g < n; ++g) {
-      if constexpr (kT == 1) {
-        prefetch_stream(codes);
-        prefetch_stream(codes + 64);
-      }
-      add_group<kT, kHalves>(codes, q, activations.stride, tables, acc);
+      add_group<kT, kHalves, kT == 1>(codes, q, activations.stride, tables, acc);
       codes += kBase3X32GroupBytes;
       q += kBase3X32GroupCols;
     }
@@ -128,7 +126,7 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
         last[t] = base3_last_columns(activations.q + (token + t) * activations.stride,
                                      (tile.groups - 1) * kBase3X32GroupCols, activations.cols);
       }
-      add_group<kT, kHalves>(codes, last[0].q, sizeof last[0], tables, acc);
+      add_group<kT, kHalves, false>(codes, last[0].q, sizeof last[0], tables, acc);
       more = false;
     }
 #pragma GCC unroll 4

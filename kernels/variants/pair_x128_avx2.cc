@@ -73,17 +73,15 @@ inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std:
   for (std::size_t v = 0; v < kRegisters; ++v) low[v] = high[v] = _mm256_setzero_si256();
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint8_t* entries = tables + i * kTableBytes;
-    if constexpr (kAsk) {
-      prefetch_stream(codes + i * kPairX128GroupBytes);
-      prefetch_stream(codes + i * kPairX128GroupBytes + 64);
-    }
     const __m256i low0 = both_lanes(entries);
     const __m256i high0 = both_lanes(entries + 16);
     const __m256i low1 = both_lanes(entries + 32);
     const __m256i high1 = both_lanes(entries + 48);
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kRegisters; ++v) {
-      const __m256i c = load32(codes + i * kPairX128GroupBytes + 32 * v);
+      const std::uint8_t* group = codes + i * kPairX128GroupBytes;
+      __m256i c = load32(group + 32 * v);
+      if (kAsk && v % 2 == 0) ask_ahead(group + 32 * v, c);
       const __m256i c0 = _mm256_and_si256(c, nibble);
       const __m256i c1 = _mm256_and_si256(_mm256_srli_epi16(c, 4), nibble);
       low[v] = _mm256_add_epi8(low[v], _mm256_shuffle_epi8(low0, c0));

@@ -24,18 +24,34 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
   _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T1);
 }
 
-// For one token, which reads every code once, as one stream: in two steps, into the L2 cache from
-// far and into the L1 from near. Kernels ask where follows_streams() is false: there prefetchers
-// stop at each 4 KB page and start again late. One step, at 1, 2 or 4 KB, lost there, as did 32 and
-// 64 KB ahead and 2 or 8 KB (two-bit-x32 and base3-x32, one and two threads). base3-x32, which
-// decodes for longer between two loads than a core looks ahead, asks everywhere: on Zen 4, one
-// thread, 16 to 64 KB and 2 to 6 KB were alike; 1 KB, or near alone, lost. Two, three or four tiles
-// of two-bit-x32 at a time, a stream each, won nothing. AVX2 kernels ask everywhere, for the same
-// reason: on a Zen 3 whose cores had busy siblings not asking lost, as did 512 B, 1 KB or 2 KB
-// alone.
-inline void prefetch_stream(const std::uint8_t* p) {
-  prefetch_l2(p, 16384);
-  prefetch_line(p, 4096);
+// For one token, which reads every code once, as one stream: asks for the line kFarAhead past the
+// one at `line` into the L2 cache. AVX-512 kernels ask where follows_streams() is false: there
+// prefetchers stop at each 4 KB page and start again late. base3-x32's and all AVX2 kernels ask
+// everywhere: they do more between two loads than a core looks ahead over, and on a Zen 3 whose
+// cores had busy siblings not asking lost.
+//
+// Kernels load a line, ask for the one ahead, do the line's arithmetic, and only then go on to the
+// next line. Neighbours at once hold each other up: on a Granite Rapids, two-bit-x32, one thread
+// read 8.6 GB/s where it loaded both lines of a group first and asked for none, 13 where it then
+// asked for both, 18 with other instructions between the two requests, and 19 line by line (15
+// asking for none). Hence the asm: it needs `value` as it is before the place, and what comes after
+// needs it, so that the compiler cannot move it, as it does _mm_prefetch.
+//
+// With requests so apart a second step, from the L2 into the L1 cache from 512 B to 4 KB ahead, won
+// nothing more, and base3-x32 lost by it; 4 to 64 KB were alike. Asking for the second line first
+// lost, as did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of
+// two-bit-x32 at a time, a stream each, won nothing.
+constexpr std::size_t kFarAhead = 16384;
+
+template <class Vector>
+inline void ask_ahead(const std::uint8_t* line, Vector& value) {
+  asm volatile("prefetcht1 %1" : "+v"(value) : "m"(*line_ahead(line, kFarAhead)));
+}
+
+// What comes after reads p, and cannot before `value` is there.
+template <class Vector>
+inline void go_on_after(const Vector& value, const std::uint8_t*& p) {
+  asm("" : "+r"(p) : "v"(value));
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ struct Bytes {
 // words[v][half]: of the 32 rows of register v.
 using Words = __m256i[kRegisters][2];
 
+template <bool kAsk>
 inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words& words) {
   const __m256i nibble = _mm256_set1_epi8(15);
   const __m256i one = _mm256_set1_epi8(1);
@@ -90,6 +91,7 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words
       asm("" : "+x"(c[v]));
       magnitude[v] = _mm256_and_si256(c[v], nibble);
     }
+    if constexpr (kAsk) ask_ahead(codes + j * kSignedTripleX64Rows, magnitude[0]);
     if (j == 0) {
       sums.add<true>(table, magnitude, sign);
     } else {
@@ -109,6 +111,7 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* table, Words
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < kRegisters; ++v) sign[v] = _mm256_add_epi8(sign[v], sign[v]);
   }
+  if constexpr (kAsk) ask_ahead(codes + kSignedTripleSigns, sums.low[0]);  // the unit's last line
   const __m256i places = _mm256_set1_epi16(kHigh << 8 | 1);
 #pragma GCC unroll 2
   for (std::size_t v = 0; v < kRegisters; ++v) {
@@ -133,13 +136,7 @@ inline void multiply_tile(const std::uint8_t* codes, const std::uint8_t* table, 
 #pragma GCC unroll 2
     for (auto& of_register : words) of_register[0] = of_register[1] = _mm256_setzero_si256();
     for (std::size_t u = 0; u < n; ++u) {
-      if constexpr (kAsk) {
-#pragma GCC unroll 5
-        for (std::size_t line = 0; line < kSignedTripleUnitBytes; line += 64) {
-          prefetch_stream(codes + line);
-        }
-      }
-      add_unit(codes, table, words);
+      add_unit<kAsk>(codes, table, words);
       codes += kSignedTripleUnitBytes;
       table += kSignedTriplesOfUnit * kTableBytes;
     }

@@ -69,21 +69,25 @@ struct Bytes {
   }
 
   // Two triples whose magnitudes share bytes.
-  template <int kTriple>
+  template <int kTriple, bool kAsk>
   void add_two(const std::uint8_t* tables, const std::uint8_t* codes, __m512i signs) {
-    const __m512i c = _mm512_loadu_si512(codes + kTriple / 2 * kSignedTripleX64Rows);
+    const std::uint8_t* line = codes + kTriple / 2 * kSignedTripleX64Rows;
+    __m512i c = _mm512_loadu_si512(line);
     add<kTriple>(tables, c, signs);
+    if constexpr (kAsk) ask_ahead(line, c);
     add<kTriple + 1>(tables, _mm512_srli_epi16(c, 4), signs);
   }
 };
 
+template <bool kAsk>
 inline void add_unit(const std::uint8_t* codes, const std::uint8_t* tables, __m512i (&words)[2]) {
   const __m512i signs = _mm512_loadu_si512(codes + kSignedTripleSigns);
   Bytes sums;
-  sums.add_two<0>(tables, codes, signs);
-  sums.add_two<2>(tables, codes, signs);
-  sums.add_two<4>(tables, codes, signs);
-  sums.add_two<6>(tables, codes, signs);
+  sums.add_two<0, kAsk>(tables, codes, signs);
+  sums.add_two<2, kAsk>(tables, codes, signs);
+  sums.add_two<4, kAsk>(tables, codes, signs);
+  sums.add_two<6, kAsk>(tables, codes, signs);
+  if constexpr (kAsk) ask_ahead(codes + kSignedTripleSigns, sums.low);  // the unit's last line
   const __m512i places = _mm512_set1_epi16(kHigh << 8 | 1);
   const __m512i first = _mm512_unpacklo_epi8(sums.low, sums.high);
   const __m512i second = _mm512_unpackhi_epi8(sums.low, sums.high);
@@ -111,13 +115,7 @@ inline void multiply_tile(const std::uint8_t* codes, const std::uint8_t* tables,
     const std::size_t n = units < kUnitsBeforeWidening ? units : kUnitsBeforeWidening;
     __m512i words[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     for (std::size_t u = 0; u < n; ++u) {
-      if constexpr (kAsk) {
-#pragma GCC unroll 5
-        for (std::size_t line = 0; line < kSignedTripleUnitBytes; line += 64) {
-          prefetch_stream(codes + line);
-        }
-      }
-      add_unit(codes, tables, words);
+      add_unit<kAsk>(codes, tables, words);
       codes += kSignedTripleUnitBytes;
       tables += kSignedTriplesOfUnit * kTableBytes;
     }

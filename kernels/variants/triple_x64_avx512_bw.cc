@@ -39,7 +39,10 @@ struct Sums {
   }
 };
 
-inline __m512i add_unit(__m512i sum, __m512i words, const __m512i (&tables)[3]) {
+template <bool kAsk>
+inline __m512i add_unit(__m512i sum, const std::uint8_t* codes, const __m512i (&tables)[3]) {
+  __m512i words = _mm512_loadu_si512(codes);
+  if constexpr (kAsk) ask_ahead(codes, words);
   sum = _mm512_add_epi16(sum, _mm512_permutexvar_epi16(words, tables[0]));
   sum = _mm512_add_epi16(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 5), tables[1]));
   return _mm512_add_epi16(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 10), tables[2]));
@@ -75,8 +78,7 @@ inline void multiply_tiles(const PackedView& weights, std::size_t first, std::si
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRegisters; ++i) {
         const std::uint8_t* c = codes + i / 2 * weights.tile_bytes + i % 2 * 64;
-        if constexpr (kAsk) prefetch_stream(c);
-        words[i] = add_unit(words[i], _mm512_loadu_si512(c), tables);
+        words[i] = add_unit<kAsk>(words[i], c, tables);
       }
       codes += kTripleX64UnitBytes;
       table += kUnitEntries;

@@ -34,7 +34,7 @@ inline void rows_times(const std::uint8_t* codes, std::size_t row_bytes, const s
             a[t][f] = load32(q + static_cast<std::size_t>(t) * stride + 64 * f + kHalf * half);
           }
         }
-        sums.add(codes + kHalf * half, row_bytes, a);
+        sums.template add<false>(codes + kHalf * half, row_bytes, a);
       }
       codes += kTwoBitBlockBytes;
       q += kTwoBitBlockCols;

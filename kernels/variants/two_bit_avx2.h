@@ -8,6 +8,7 @@
 // of that. Lanes of the scale-4 sum are multiples of 4, so shifting them down is exact.
 #pragma once
 
+#include "kernels/variants/prefetch.h"
 #include "kernels/variants/simd256.h"
 
 namespace ryz {
@@ -29,13 +30,19 @@ struct Int16Sums {
     }
   }
 
-  // codes + r * stride: a register of codes; a[t][f]: the activations that its field f meets.
+  // codes + r * stride: a register of codes; a[t][f]: the activations that its field f meets. kAsk:
+  // they are a stream, two registers a line.
+  template <bool kAsk>
   void add(const std::uint8_t* codes, std::size_t stride, const __m256i (&a)[kT][4]) {
     const __m256i low = _mm256_set1_epi8(0x03);
     const __m256i high = _mm256_set1_epi8(0x0C);
 #pragma GCC unroll 4
     for (int r = 0; r < kR; ++r) {
-      __m256i c = load32(codes + static_cast<std::size_t>(r) * stride);
+      const std::uint8_t* at = codes + static_cast<std::size_t>(r) * stride;
+      __m256i c = load32(at);
+      if constexpr (kAsk) {
+        if (r % 2 == 0) ask_ahead(at, c);
+      }
 #pragma GCC unroll 2
       for (int half = 0; half < 4; half += 2) {
         const __m256i f0 = _mm256_and_si256(c, low);
@@ -53,6 +60,7 @@ struct Int16Sums {
         }
         c = _mm256_srli_epi16(c, 4);
       }
+      if constexpr (kAsk) go_on_after(four[0][r], codes);
     }
   }
 

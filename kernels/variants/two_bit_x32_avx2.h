@@ -39,9 +39,7 @@ inline void tile_times(const std::uint8_t* codes, std::size_t groups, const std:
           a[t][f] = broadcast_dword256(q + static_cast<std::size_t>(t) * stride + 4 * f);
         }
       }
-      prefetch_stream(codes);
-      prefetch_stream(codes + 64);
-      sums.add(codes, 32, a);
+      sums.template add<true>(codes, 32, a);
       codes += kTwoBitX32GroupBytes;
       q += kTwoBitX32GroupCols;
     }

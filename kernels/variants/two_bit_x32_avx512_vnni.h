@@ -29,17 +29,23 @@ struct Masks {
 inline __m512i load_codes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
 
 // acc[f][half] += field f of one group times its activations.
+template <bool kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Masks& masks,
                       __m512i (&acc)[4][2]) {
-  __m512i c0 = load_codes(codes);
-  __m512i c1 = load_codes(codes + 64);
-  // Hidden from the compiler, which would otherwise load each register once for every AND.
-  asm("" : "+v"(c0), "+v"(c1));
+  __m512i a[4];
 #pragma GCC unroll 4
-  for (int f = 0; f < 4; ++f) {
-    const __m512i a = broadcast_dword(q + 4 * f);
-    acc[f][0] = add_dot(acc[f][0], _mm512_and_si512(c0, masks.field[f]), a);
-    acc[f][1] = add_dot(acc[f][1], _mm512_and_si512(c1, masks.field[f]), a);
+  for (int f = 0; f < 4; ++f) a[f] = broadcast_dword(q + 4 * f);
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    __m512i c = load_codes(codes + 64 * half);
+    // Hidden from the compiler, which would otherwise load the register once for every AND.
+    asm("" : "+v"(c));
+    if constexpr (kAsk) ask_ahead(codes + 64 * half, c);
+#pragma GCC unroll 4
+    for (int f = 0; f < 4; ++f) {
+      acc[f][half] = add_dot(acc[f][half], _mm512_and_si512(c, masks.field[f]), a[f]);
+    }
+    go_on_after(acc[3][half], codes);
   }
 }
 
@@ -56,11 +62,7 @@ inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const 
     for (int f = 0; f < 4; ++f) acc[f][0] = acc[f][1] = _mm512_setzero_si512();
 #pragma GCC unroll 2
     for (std::size_t g = 0; g < n; ++g) {
-      if constexpr (kAsk) {
-        prefetch_stream(codes);
-        prefetch_stream(codes + 64);
-      }
-      add_group(codes, q, masks, acc);
+      add_group<kAsk>(codes, q, masks, acc);
       codes += kTwoBitX32GroupBytes;
       q += kTwoBitX32GroupCols;
     }
