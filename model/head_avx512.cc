@@ -31,6 +31,32 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
   const __m512i spread0 = _mm512_set_epi16(7, 7, 7, 7, 3, 3, 3, 3, 6, 6, 6, 6, 2, 2, 2, 2,  //
                                            5, 5, 5, 5, 1, 1, 1, 1, 4, 4, 4, 4, 0, 0, 0, 0);
   const __m512i spread1 = _mm512_add_epi16(spread0, _mm512_set1_epi16(8));
+  __m512i low[2];
+  __m512i low4[2];
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    low[half] = _mm512_loadu_si512(block + 64 * half);
+    low4[half] = _mm512_srli_epi16(low[half], 4);
+  }
+  const __m512i both = _mm512_loadu_si512(block + kHigh);
+  __m512i packed[2];
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    const __m512i high =
+        half == 0 ? _mm512_shuffle_i64x2(both, both, 0x44) : _mm512_shuffle_i64x2(both, both, 0xee);
+    // 0xca: where the mask has ones the second operand, else the third.
+    __m512i a = _mm512_and_si512(
+        _mm512_ternarylogic_epi64(low_mask, low[half], _mm512_sllv_epi64(high, left), 0xca), six);
+    const __m512i b = _mm512_and_si512(
+        _mm512_ternarylogic_epi64(low_mask, low4[half], _mm512_srlv_epi64(high, right), 0xca), six);
+    ryz::ask_ahead(block + 128 * half, a);
+    const __m512i pa =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, _mm512_loadu_si512(q + 128 * half));
+    __m512i pb =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), b, _mm512_loadu_si512(q + 128 * half + 64));
+    ryz::ask_ahead(block + 128 * half + 64, pb);
+    packed[half] = _mm512_packs_epi32(pa, pb);
+  }
   const __m256i sixteen_scales =
       _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kScales)));
   const __m512i scales = _mm512_castsi256_si512(sixteen_scales);
@@ -39,28 +65,10 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sixteens))),
       5);
   __m512i sum = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_zextsi256_si512(offset));
-#pragma GCC unroll 2
-  for (int half = 0; half < 2; ++half) {
-    const __m512i low = _mm512_loadu_si512(block + 64 * half);
-    const __m512i high = _mm512_broadcast_i64x4(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + kHigh + 32 * half)));
-    // 0xca: where the mask has ones the second operand, else the third.
-    __m512i a = _mm512_and_si512(
-        _mm512_ternarylogic_epi64(low_mask, low, _mm512_sllv_epi64(high, left), 0xca), six);
-    const __m512i b =
-        _mm512_and_si512(_mm512_ternarylogic_epi64(low_mask, _mm512_srli_epi16(low, 4),
-                                                   _mm512_srlv_epi64(high, right), 0xca),
-                         six);
-    ryz::ask_ahead(block + 128 * half, a);
-    const __m512i pa =
-        _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, _mm512_loadu_si512(q + 128 * half));
-    __m512i pb =
-        _mm512_dpbusd_epi32(_mm512_setzero_si512(), b, _mm512_loadu_si512(q + 128 * half + 64));
-    ryz::ask_ahead(block + 128 * half + 64, pb);
-    const __m512i spread = _mm512_permutexvar_epi16(half == 0 ? spread0 : spread1, scales);
-    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_packs_epi32(pa, pb), spread));
-  }
-  return sum;
+  sum = _mm512_add_epi32(sum,
+                         _mm512_madd_epi16(packed[0], _mm512_permutexvar_epi16(spread0, scales)));
+  return _mm512_add_epi32(sum,
+                          _mm512_madd_epi16(packed[1], _mm512_permutexvar_epi16(spread1, scales)));
 }
 
 inline int half_bits(const std::uint8_t* block) {
