@@ -41,7 +41,7 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // nothing more, and base3-x32 lost by it; 4 to 64 KB were alike. Asking for the second line first
 // lost, as did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of
 // two-bit-x32 at a time, a stream each, won nothing.
-constexpr std::size_t kFarAhead = 16384;
+constexpr std::size_t kFarAhead = 8192;
 
 template <class Vector>
 inline void ask_ahead(const std::uint8_t* line, Vector& value) {

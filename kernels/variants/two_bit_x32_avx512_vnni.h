@@ -45,7 +45,7 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Mas
     for (int f = 0; f < 4; ++f) {
       acc[f][half] = add_dot(acc[f][half], _mm512_and_si512(c, masks.field[f]), a[f]);
     }
-    go_on_after(acc[3][half], codes);
+    if constexpr (kAsk) go_on_after(acc[3][half], codes);
   }
 }
 
