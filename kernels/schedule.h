@@ -43,12 +43,19 @@ enum class BarrierPolicy : std::uint8_t {
   kPark,   // asleep in the kernel until the last worker has arrived
 };
 
+// Who writes packed weights first, on whose NUMA node they lie from then on.
+enum class FirstTouch : std::uint8_t {
+  kOwners,  // the thread that reads them under static blocks
+  kOne,     // as found: one thread packs everything
+};
+
 struct Schedule {
   LoopSpec loop;
   ScratchPolicy scratch = ScratchPolicy::kArenas;
   OutputPolicy output = OutputPolicy::kAligned;
   RegionPolicy region = RegionPolicy::kToken;
   BarrierPolicy barrier = BarrierPolicy::kYield;  // of the team the schedule runs on
+  FirstTouch first_touch = FirstTouch::kOwners;   // of the weights it reads
   bool operator==(const Schedule&) const = default;
 };
 

@@ -119,14 +119,15 @@ TEST_F(Cli, EveryScheduleSwitchIsAnAxisOfSweep) {
   const Outcome o = lab(
       "sweep --model tiny --kernel scalar --encoding quint --threads 1 --phase decode --rounds 1 "
       "--sample-ms 1 --allow-debug -q --schedule static --grain auto --scratch all --output all "
-      "--region all --barrier all --pin cores,none --out r.json");
+      "--region all --barrier all --first-touch all --pin cores,none --out r.json");
   ASSERT_EQ(o.code, 0) << o.err;
   const report::Report r = report::read_report((dir_ / "r.json").string());
-  ASSERT_EQ(r.cells.size(), 48U);
+  ASSERT_EQ(r.cells.size(), 96U);
   for (const report::Cell& cell : r.cells) EXPECT_EQ(cell.status, report::Status::kOk) << cell.id;
   // Each cell says how to make it again.
-  EXPECT_NE(r.cells.back().repro.find("--barrier park --output interleaved --pin none --region "
-                                      "product --scratch pool"),
+  EXPECT_NE(r.cells.back().repro.find(
+                "--barrier park --first-touch one --output interleaved --pin none --region "
+                "product --scratch pool"),
             std::string::npos)
       << r.cells.back().repro;
 }

@@ -97,6 +97,8 @@ void resolve_schedule(const RunFlags& f, Axes& axes) {
   constexpr BarrierPolicy kBarriers[] = {BarrierPolicy::kYield, BarrierPolicy::kSpin,
                                          BarrierPolicy::kPark};
   axes.barriers = parse_policies("--barrier", f.barrier, kBarriers, barrier_name);
+  constexpr FirstTouch kTouches[] = {FirstTouch::kOwners, FirstTouch::kOne};
+  axes.first_touches = parse_policies("--first-touch", f.first_touch, kTouches, first_touch_name);
   axes.pins = parse_pinnings(f.pin, machine_topology());
   if (f.bundle.empty() && f.keep_fault.empty()) return;
   axes.bundles = schedule_bundles(f.bundle.empty() ? "repaired" : f.bundle,
@@ -151,6 +153,9 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
   axis("--output", f.output, "aligned (lines of one thread), interleaved (shared lines)");
   axis("--region", f.region, "Parallel regions: token (one a token), product (one a product)");
   axis("--barrier", f.barrier, "Waiting at a barrier: yield, spin, park");
+  axis("--first-touch", f.first_touch,
+       "Who first writes packed weights, on whose NUMA node they then lie:\n"
+       "owners (the threads that read them), one (a single thread)");
   axis("--pin", f.pin, "cores, none, compact, spread, smt, list:0,2-3");
   app.add_option("--topology", f.topology,
                  "Run nothing: show which CPUs each --pin and --threads would take on a machine\n"

@@ -38,6 +38,7 @@ struct RunFlags {
   std::string kernel, encoding, grain = "1,4,16", threads, phase = "all", schedule = "dynamic";
   std::string pin = "cores", scratch = "arenas", output = "aligned", region = "token";
   std::string barrier = "yield";
+  std::string first_touch = "owners";
   std::string bundle, keep_fault;
   std::string topology;  // planned on, not run
   bool project = false, attribute = false;

@@ -32,7 +32,7 @@ void run_product(Session& session, const CellSpec& spec, const NaiveProduct& pro
                  QuantizedBatch& batch, LinearRunner& runner, std::vector<float>& y) {
   const auto site = static_cast<std::size_t>(product.site);
   const TernaryTensor& source = session.weights().layers[product.layer].site[site];
-  const PackedModel* packed = session.packed(spec.requested);
+  const PackedModel* packed = session.packed(spec.requested, spec.schedule.first_touch);
   const Combination combination = spec.combination();
   batch.resize(1, source.cols);
   batch.assign(0, product.q.data(), product.activation_scale);

@@ -182,7 +182,7 @@ class Run {
     const bool with_logits = !is_probe(spec);
     const KernelCheck& check = checks_.get(live.sampled.spec, with_logits);
     cell.error = check.errors;
-    if (const PackedModel* packed = session_.packed(spec.requested)) {
+    if (const PackedModel* packed = session_.packed(spec.requested, spec.schedule.first_touch)) {
       cell.weights_bytes = packed->bytes();
     } else {
       cell.weights_bytes = session_.weights().config.ternary_weights() / 4;

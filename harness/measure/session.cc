@@ -62,27 +62,27 @@ bool Session::fits_all(const std::vector<const Encoding*>& encodings) const {
   return bytes <= options_.packed_budget_bytes;
 }
 
-const PackedModel* Session::packed(const Kernel* kernel) {
+const PackedModel* Session::packed(const Kernel* kernel, FirstTouch touch) {
   if (kernel == nullptr) return nullptr;
-  for (const auto& [encoding, model] : packed_) {
-    if (encoding == kernel->encoding) return model.get();
+  for (const Packed& p : packed_) {
+    if (p.encoding == kernel->encoding && p.touch == touch) return p.model.get();
   }
   const std::size_t next = packed_bytes(*kernel->encoding);
   std::size_t kept = 0;
-  for (const auto& [encoding, model] : packed_) kept += model->bytes();
+  for (const Packed& p : packed_) kept += p.model->bytes();
   while (!packed_.empty() && kept + next > options_.packed_budget_bytes) {
-    kept -= packed_.front().second->bytes();
+    kept -= packed_.front().model->bytes();
     packed_.erase(packed_.begin());
   }
   const auto start = std::chrono::steady_clock::now();
   if (kernel->encoding->prepare != nullptr) kernel->encoding->prepare();
-  CellSpec everybody;
-  everybody.threads = options_.max_threads;
+  CellSpec packers;
+  packers.threads = touch == FirstTouch::kOne ? 1 : options_.max_threads;
   auto model =
-      std::make_unique<PackedModel>(pack_model(weights_, *kernel->encoding, team(everybody)));
+      std::make_unique<PackedModel>(pack_model(weights_, *kernel->encoding, team(packers)));
   pack_seconds_ = seconds_since(start);
-  packed_.emplace_back(kernel->encoding, std::move(model));
-  return packed_.back().second.get();
+  packed_.push_back({kernel->encoding, touch, std::move(model)});
+  return packed_.back().model.get();
 }
 
 ReferenceWork& Session::reference_work() {
@@ -91,14 +91,15 @@ ReferenceWork& Session::reference_work() {
 }
 
 void Session::prepare(const CellSpec& spec) {
-  packed(spec.requested);
+  packed(spec.requested, spec.schedule.first_touch);
   team(spec);
 }
 
 void Session::forward(const CellSpec& spec, const std::int32_t* tokens, std::size_t count,
                       LogitsFor which, float* logits, const ProductObserver* observer) {
-  transformer_.forward({tokens, count}, spec.combination(), packed(spec.requested), team(spec),
-                       which, logits, observer);
+  transformer_.forward({tokens, count}, spec.combination(),
+                       packed(spec.requested, spec.schedule.first_touch), team(spec), which, logits,
+                       observer);
 }
 
 void Session::decode(const CellSpec& spec, std::size_t tokens, float* logits) {

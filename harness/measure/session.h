@@ -59,7 +59,7 @@ class Session {
 
   // Null for the naive product. Packs at first use; the oldest others leave when the budget is
   // full.
-  const PackedModel* packed(const Kernel* kernel);
+  const PackedModel* packed(const Kernel* kernel, FirstTouch touch = FirstTouch::kOwners);
   std::size_t packed_bytes(const Encoding& encoding) const;
   bool fits_all(const std::vector<const Encoding*>& encodings) const;
   double pack_seconds() const { return pack_seconds_; }
@@ -93,7 +93,12 @@ class Session {
   };
   std::map<TeamKey, std::unique_ptr<Team>> teams_;
   Transformer transformer_;
-  std::vector<std::pair<const Encoding*, std::unique_ptr<PackedModel>>> packed_;  // oldest first
+  struct Packed {
+    const Encoding* encoding;
+    FirstTouch touch;
+    std::unique_ptr<PackedModel> model;
+  };
+  std::vector<Packed> packed_;  // oldest first
   std::optional<NaiveTruth> truth_;
   std::vector<std::int32_t> tokens_;
   double pack_seconds_ = 0.0;

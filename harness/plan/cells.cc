@@ -24,6 +24,9 @@ const char* barrier_name(BarrierPolicy policy) {
          : policy == BarrierPolicy::kYield ? "yield"
                                            : "park";
 }
+const char* first_touch_name(FirstTouch policy) {
+  return policy == FirstTouch::kOne ? "one" : "owners";
+}
 
 std::vector<std::pair<std::string, std::string>> extra_axes(const CellSpec& spec) {
   std::vector<std::pair<std::string, std::string>> axes;
@@ -36,6 +39,9 @@ std::vector<std::pair<std::string, std::string>> extra_axes(const CellSpec& spec
   if (is.output != usual.output) axes.emplace_back("output", output_name(is.output));
   if (is.region != usual.region) axes.emplace_back("region", region_name(is.region));
   if (is.barrier != usual.barrier) axes.emplace_back("barrier", barrier_name(is.barrier));
+  if (is.first_touch != usual.first_touch) {
+    axes.emplace_back("first-touch", first_touch_name(is.first_touch));
+  }
   if (spec.pin.policy != PinPolicy::kCores) axes.emplace_back("pin", pin_name(spec.pin));
   if (!spec.control.empty()) axes.emplace_back("control", spec.control);
   if (!spec.model.empty()) axes.emplace_back("model", spec.model);
@@ -71,9 +77,11 @@ std::vector<SchedulePlan> schedule_plans(const Axes& axes, std::size_t row_tile)
         for (const OutputPolicy output : axes.outputs) {
           for (const RegionPolicy region : axes.regions) {
             for (const BarrierPolicy barrier : axes.barriers) {
-              for (const Pinning& pin : axes.pins) {
-                const LoopSpec loop{kind, grain == 0 ? auto_grain(kind, row_tile) : grain};
-                plans.push_back({{loop, scratch, output, region, barrier}, pin});
+              for (const FirstTouch touch : axes.first_touches) {
+                for (const Pinning& pin : axes.pins) {
+                  const LoopSpec loop{kind, grain == 0 ? auto_grain(kind, row_tile) : grain};
+                  plans.push_back({{loop, scratch, output, region, barrier, touch}, pin});
+                }
               }
             }
           }

@@ -40,7 +40,8 @@ struct CellSpec {
 };
 
 // "decode/avx512-gather/quint/g4/t2", then "@key=value" for what is not the default, in fixed
-// order: executed, scratch, output, region, barrier, pin, control, model.
+// order: executed, scratch, output, region, barrier, first-touch, pin, control,
+// model.
 std::string cell_id(const CellSpec& spec);
 
 // The same non-default axes as pairs, in the id's order.
@@ -63,6 +64,7 @@ struct Axes {
   std::vector<OutputPolicy> outputs{OutputPolicy::kAligned};
   std::vector<RegionPolicy> regions{RegionPolicy::kToken};
   std::vector<BarrierPolicy> barriers{BarrierPolicy::kYield};
+  std::vector<FirstTouch> first_touches{FirstTouch::kOwners};
   std::vector<Pinning> pins{Pinning{}};
   // Where not empty: whole schedules that stand for all axes from `schedules` to here.
   std::vector<SchedulePlan> bundles;
@@ -72,8 +74,8 @@ struct Axes {
 // The grain that `auto` stands for: static blocks, or chunks of about 64 rows.
 std::size_t auto_grain(LoopKind kind, std::size_t row_tile);
 
-// In the order kernel, phase, schedule, grain, scratch, output, region, barrier, pin, threads; the
-// cells of an encoding are neighbours.
+// In the order kernel, phase, schedule, grain, scratch, output, region, barrier, first touch, pin,
+// threads; the cells of an encoding are neighbours.
 std::vector<CellSpec> expand(const Axes& axes);
 
 // Values of the axes as flags and ids call them.
@@ -81,6 +83,7 @@ const char* scratch_name(ScratchPolicy policy);
 const char* output_name(OutputPolicy policy);
 const char* region_name(RegionPolicy policy);
 const char* barrier_name(BarrierPolicy policy);
+const char* first_touch_name(FirstTouch policy);
 
 // Which of these cells a comparison of two reports should be able to gate: for each exact encoding
 // the kernel its catalogue prefers among those that run here, at the fewest and the most threads,

@@ -77,13 +77,14 @@ TEST(Expand, EverySwitchIsAnAxis) {
   axes.outputs = {OutputPolicy::kAligned, OutputPolicy::kInterleaved};
   axes.regions = {RegionPolicy::kToken, RegionPolicy::kProduct};
   axes.barriers = {BarrierPolicy::kSpin, BarrierPolicy::kYield, BarrierPolicy::kPark};
+  axes.first_touches = {FirstTouch::kOwners, FirstTouch::kOne};
   axes.pins = {{}, {PinPolicy::kNone, {}, {}}};
   const auto cells = expand(axes);
-  EXPECT_EQ(cells.size(), 2U * 2U * 2U * 3U * 2U);
+  EXPECT_EQ(cells.size(), 2U * 2U * 2U * 3U * 2U * 2U);
   EXPECT_EQ(cell_id(cells.front()), "decode/scalar/quint/s/t1@barrier=spin");
   EXPECT_EQ(cell_id(cells.back()),
             "decode/scalar/quint/s/t1@scratch=pool@output=interleaved@region=product@barrier=park"
-            "@pin=none");
+            "@first-touch=one@pin=none");
 }
 
 TEST(Expand, BundlesReplaceTheScheduleAxes) {
