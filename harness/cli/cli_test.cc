@@ -148,6 +148,25 @@ TEST_F(Cli, BundlesAndTheRepairsThatAreTakenBack) {
   EXPECT_EQ(lab(run + "--grain 4").code, 2);
 }
 
+TEST_F(Cli, ThreadsBeyondTheCoresAreProjected) {
+  const std::string run =
+      "sweep --model tiny --kernel scalar --encoding quint --phase decode --schedule static "
+      "--grain auto --threads 1,4096 --rounds 1 --sample-ms 1 --allow-debug -q --out r.json";
+  EXPECT_EQ(lab(run).code, 2);
+  EXPECT_EQ(lab(run + " --project").code, 2) << "more than any machine has";
+  const Outcome o =
+      lab("sweep --model tiny --kernel scalar --encoding quint --phase decode "
+          "--schedule static --grain auto --threads 1,200 --rounds 1 --sample-ms 1 "
+          "--allow-debug -q --project --out r.json");
+  ASSERT_EQ(o.code, 0) << o.err;
+  const report::Report r = report::read_report((dir_ / "r.json").string());
+  ASSERT_EQ(r.cells.size(), 1U);
+  ASSERT_EQ(r.curves.size(), 1U);
+  EXPECT_EQ(r.curves[0].points.size(), 200U);
+  EXPECT_EQ(r.curves[0].points.back().threads, 200U);
+  EXPECT_EQ(r.curves[0].points.back().state, "projected");
+}
+
 TEST_F(Cli, RunWritesOneReportForEachExperiment) {
   std::ofstream(dir_ / "001-grain.json")
       << R"({"name": "grain", "question": "Does it?", "model": "tiny", "kernel": "scalar",

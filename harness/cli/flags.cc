@@ -161,7 +161,9 @@ void add_run_flags(CLI::App& app, RunFlags& f) {
                  "Run nothing: show which CPUs each --pin and --threads would take on a machine\n"
                  "that hwloc describes so: 'pack:2 numa:2 core:4 pu:2'")
       ->group(schedule);
-  app.add_option("--threads", f.threads, "e.g. 1-8, phys, 1-phys [1 to 8, cut to the cores]")
+  app.add_option("--threads", f.threads,
+                 "e.g. 1-8, phys, 1-phys [1 to 8, cut to the cores]; with --project those\n"
+                 "beyond the cores are projected")
       ->group(what);
   app.add_option("--filter", f.filter, "Only cells whose id matches this regular expression")
       ->group(what);
@@ -359,8 +361,10 @@ std::vector<unsigned> thread_list(const std::string& text, bool oversubscribe,
            .flag = "--threads",
            .text = text,
            .length = std::max<std::size_t>(1, text.size()),
-           .help = has_oversubscribe ? "--oversubscribe takes them all the same, and says so"
-                                     : fmt::format("give {} at most", cores)});
+           .help =
+               has_oversubscribe
+                   ? "--project projects them, --oversubscribe takes them all the same; both say so"
+                   : fmt::format("give {} at most", cores)});
     }
     constexpr std::uint64_t kMostThreads = 1024;
     if (t > kMostThreads) {
@@ -417,6 +421,19 @@ std::string planned_run(const RunFlags& f) {
                    here);
 }
 
+namespace {
+
+// What this machine has too few cores for is no cell but a projected point of the curves.
+void leave_to_projection(LabOptions& o) {
+  std::vector<unsigned>& threads = o.axes.threads;
+  const unsigned cores = std::max(1U, runnable_cores(read_machine(machine_topology())));
+  o.curve_threads = std::max(o.curve_threads, *std::max_element(threads.begin(), threads.end()));
+  std::erase_if(threads, [&](unsigned t) { return t > cores; });
+  if (threads.empty()) threads = {1};  // whose chunks are replayed
+}
+
+}  // namespace
+
 LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   if (const std::string reason = why_not_timeable(); !reason.empty() && !f.allow_debug) {
     throw EnvironmentError("this binary was " + reason +
@@ -430,7 +447,8 @@ LabOptions resolve(const RunFlags& f, const Catalogue& catalogue) {
   if (f.dram_gbps > 0.0) o.dram_gbps = f.dram_gbps;
   o.attribute = f.attribute;
   resolve_schedule(f, o.axes);
-  o.axes.threads = parse_threads(f.threads, f.oversubscribe, true);
+  o.axes.threads = parse_threads(f.threads, f.oversubscribe || o.project, true);
+  if (o.project && !f.oversubscribe) leave_to_projection(o);
   const Profile profile = profile_named(f.profile);
   constexpr unsigned kGateRounds = 8;  // the fewest with which 24 cells (up to 321) can fire
   o.run.rounds = f.rounds != 0 ? f.rounds : profile.rounds;

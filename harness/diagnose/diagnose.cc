@@ -146,7 +146,8 @@ class Lab {
       }
       multiply_roof(cell, roof);
     }
-    report_.curves = scaling_curves(report_.cells, std::max(8U, most_), all_cores_);
+    report_.curves =
+        scaling_curves(report_.cells, std::max(options_.curve_threads, most_), all_cores_);
     for (report::Curve& curve : report_.curves) {
       if (curve.points.empty()) continue;
       const auto source = projections_.find(curve.points.front().cell_id);

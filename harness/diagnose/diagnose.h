@@ -24,6 +24,7 @@ struct LabOptions {
   bool gate_asked = false;               // whether missing it changes the exit code
   bool strict = false;                   // a blocked verdict exits 1
   bool project = false;                  // curves beyond this machine's cores
+  unsigned curve_threads = 8;            // how far curves go at least
   bool attribute = false;                // where each cell's threads spend their time
   std::optional<double> dram_gbps = {};  // assumed read bandwidth for projections
   bool roofs = true;                     // measure the read bandwidth first
