@@ -156,7 +156,7 @@ TEST_F(Cli, ThreadsBeyondTheCoresAreProjected) {
   EXPECT_EQ(lab(run + " --project").code, 2) << "more than any machine has";
   const Outcome o =
       lab("sweep --model tiny --kernel scalar --encoding quint --phase decode "
-          "--schedule static --grain auto --threads 1,200 --rounds 1 --sample-ms 1 "
+          "--schedule static --grain auto --threads 200 --rounds 1 --sample-ms 1 "
           "--allow-debug -q --project --out r.json");
   ASSERT_EQ(o.code, 0) << o.err;
   const report::Report r = report::read_report((dir_ / "r.json").string());

@@ -428,8 +428,11 @@ void leave_to_projection(LabOptions& o) {
   std::vector<unsigned>& threads = o.axes.threads;
   const unsigned cores = std::max(1U, runnable_cores(read_machine(machine_topology())));
   o.curve_threads = std::max(o.curve_threads, *std::max_element(threads.begin(), threads.end()));
-  std::erase_if(threads, [&](unsigned t) { return t > cores; });
-  if (threads.empty()) threads = {1};  // whose chunks are replayed
+  if (std::erase_if(threads, [&](unsigned t) { return t > cores; }) == 0) return;
+  // One thread's chunks are what is replayed.
+  if (std::find(threads.begin(), threads.end(), 1U) == threads.end()) {
+    threads.insert(threads.begin(), 1U);
+  }
 }
 
 }  // namespace

@@ -56,6 +56,8 @@ class Run {
   RunResult operator()(const std::vector<CellSpec>& specs) {
     RunResult run;
     run.cells.resize(specs.size());
+    std::vector<std::pair<const Encoding*, FirstTouch>> packings;
+    std::vector<const Encoding*> packed;  // of each packing
     std::vector<const Encoding*> encodings;
     for (std::size_t i = 0; i < specs.size(); ++i) {
       run.cells[i].spec = specs[i];
@@ -64,9 +66,12 @@ class Run {
       if (std::find(encodings.begin(), encodings.end(), e) == encodings.end()) {
         encodings.push_back(e);
       }
+      const std::pair packing{e, specs[i].schedule.first_touch};
+      if (e != nullptr && std::find(packings.begin(), packings.end(), packing) == packings.end()) {
+        packings.push_back(packing);
+        packed.push_back(e);
+      }
     }
-    std::vector<const Encoding*> packed = encodings;
-    packed.erase(std::remove(packed.begin(), packed.end(), nullptr), packed.end());
     cells_ = specs.size();
     progress_.begin(title_, 0.0);
     // Clocks of idle cores rise first.

@@ -31,16 +31,17 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // cores had busy siblings not asking lost.
 //
 // Kernels load a line, ask for the one ahead, do the line's arithmetic, and only then go on to the
-// next line. Neighbours at once hold each other up: on a Granite Rapids, two-bit-x32, one thread
-// read 8.6 GB/s where it loaded both lines of a group first and asked for none, 13 where it then
-// asked for both, 18 with other instructions between the two requests, and 19 line by line (15
-// asking for none). Hence the asm: it needs `value` as it is before the place, and what comes after
-// needs it, so that the compiler cannot move it, as it does _mm_prefetch.
+// next line. Neighbours at once hold each other up: on a Granite Rapids two-bit-x32 was slowest
+// where it loaded both lines of a group first, faster where other instructions stood between the
+// requests for them, and fastest line by line (experiments/010-peers.md). Hence the asm: it needs
+// `value` as it is before the place, and what comes after needs it, so that the compiler cannot
+// move it, as it does _mm_prefetch.
 //
 // With requests so apart a second step, from the L2 into the L1 cache from 512 B to 4 KB ahead, won
-// nothing more, and base3-x32 lost by it; 4 to 64 KB were alike. Asking for the second line first
-// lost, as did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of
-// two-bit-x32 at a time, a stream each, won nothing.
+// nothing more, and base3-x32 lost by it. 8 to 32 KB were alike, 4 KB lost with base3-x32; the
+// nearest of these reads the least past a chunk's end. Asking for the second line first lost, as
+// did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of two-bit-x32
+// at a time, a stream each, won nothing.
 constexpr std::size_t kFarAhead = 8192;
 
 template <class Vector>
