@@ -1,19 +1,23 @@
-// base3-x32 by vpdpbusd: vpermb turns a byte's low six bits into four two-bit fields, and fields
-// are used in place, as in two_bit_x32_avx512_vnni.cc.
+// base3-x32 by vpdpbusd: vpermb turns a byte's low six bits into four two-bit fields. A few tokens
+// use fields in place, as in two_bit_x32_avx512_vnni.h; more share what is unpacked to bytes.
 //
 // Ranges. As there, a masked dword gives at most 2^16 in magnitude; the fourth and the fifth digit
 // share the accumulator of scale 64, so a group adds at most 2^17 to it and an int32 takes 2^13
 // groups with a bit to spare.
 #include "kernels/encodings/base3_x32.h"
-#include "kernels/kernel.h"
-#include "kernels/variants/dot512.h"
+#include "kernels/scratch.h"
 #include "kernels/variants/prefetch.h"
-#include "kernels/variants/simd512.h"
+#include "kernels/variants/unpacked_avx512_vnni.h"
 
 namespace ryz {
 namespace {
 
 constexpr std::size_t kOverflowGroups = std::size_t{1} << 13;
+// Fewer tokens do not pay for unpacking.
+constexpr std::size_t kLeastUnpackedTokens = 12;
+// Groups that are unpacked at a time, to 40 KB. With a fifth of that, results go to and fro too
+// often; twice as much was slower beside a busy sibling.
+constexpr std::size_t kUnpackedGroups = 64;
 
 struct Bytes64 {
   alignas(64) std::uint8_t at[64] = {};
@@ -52,6 +56,20 @@ struct Tables {
                       _mm512_set1_epi8(static_cast<char>(0xC0))};
 };
 
+// 64 codes as fields: the first four digits, and the fifth in bits 7-6 of a register whose other
+// bits mean nothing.
+struct Digits {
+  __m512i four;
+  __m512i fifth;
+
+  Digits(__m512i c, const Tables& tables) {
+    const __mmask64 over = _mm512_cmpge_epu8_mask(c, tables.overflow);
+    four = _mm512_permutexvar_epi8(c, tables.low);
+    four = _mm512_mask_permutexvar_epi8(four, over, c, tables.over);
+    fifth = _mm512_mask_permutexvar_epi8(c, over, c, tables.over_fifth);
+  }
+};
+
 // acc[t][f][half] += the group's fields times the activations of kT tokens, 16 rows a half.
 template <int kT, int kHalves, bool kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size_t stride,
@@ -60,14 +78,11 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size
   for (int half = 0; half < kHalves; ++half) {
     __m512i c = _mm512_loadu_si512(codes + 64 * half);
     if constexpr (kAsk) ask_ahead(codes + 64 * half, c);
-    const __mmask64 over = _mm512_cmpge_epu8_mask(c, tables.overflow);
-    __m512i four = _mm512_permutexvar_epi8(c, tables.low);
-    four = _mm512_mask_permutexvar_epi8(four, over, c, tables.over);
-    const __m512i fifth = _mm512_mask_permutexvar_epi8(c, over, c, tables.over_fifth);
+    const Digits digits(c, tables);
     __m512i x[5];
 #pragma GCC unroll 4
-    for (int f = 0; f < 4; ++f) x[f] = _mm512_and_si512(four, tables.field[f]);
-    x[4] = _mm512_and_si512(fifth, tables.field[3]);
+    for (int f = 0; f < 4; ++f) x[f] = _mm512_and_si512(digits.four, tables.field[f]);
+    x[4] = _mm512_and_si512(digits.fifth, tables.field[3]);
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) {
       const std::int8_t* a = q + static_cast<std::size_t>(t) * stride;
@@ -156,10 +171,56 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
   }
 }
 
+// Groups as bytes, a step a digit.
+void unpack(const std::uint8_t* codes, std::size_t groups, const Tables& tables,
+            std::uint8_t* bytes) {
+  const __m512i digit = tables.field[0];
+  for (std::size_t g = 0; g < groups; ++g) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const Digits digits(_mm512_loadu_si512(codes + 64 * half), tables);
+      std::uint8_t* const to = bytes + 64 * half;
+#pragma GCC unroll 4
+      for (int f = 0; f < 4; ++f) {
+        _mm512_store_si512(to + kStepBytes * f,
+                           _mm512_and_si512(_mm512_srli_epi16(digits.four, 2 * f), digit));
+      }
+      _mm512_store_si512(to + kStepBytes * 4,
+                         _mm512_and_si512(_mm512_srli_epi16(digits.fifth, 6), digit));
+    }
+    codes += kBase3X32GroupBytes;
+    bytes += kBase3Digits * kStepBytes;
+  }
+}
+
+// All tokens, by way of `bytes`, which hold kUnpackedGroups groups.
+void run_unpacked(const Tile& tile, const Activations& activations, const Tables& tables,
+                  std::uint8_t* bytes) {
+  const std::size_t all_steps = (activations.cols + 3) / 4;  // the last group may end past them
+  for (std::size_t g = 0; g < tile.groups; g += kUnpackedGroups) {
+    const std::size_t left = tile.groups - g;
+    const std::size_t n = left < kUnpackedGroups ? left : kUnpackedGroups;
+    unpack(tile.codes + g * kBase3X32GroupBytes, n, tables, bytes);
+    const std::size_t first = g * kBase3Digits;
+    const std::size_t steps = n * kBase3Digits;
+    multiply_unpacked({.bytes = bytes,
+                       .first_step = first,
+                       .steps = all_steps - first < steps ? all_steps - first : steps,
+                       .live = tile.live,
+                       .out = tile.out,
+                       .out_stride = tile.out_stride},
+                      activations);
+  }
+}
+
 void multiply(const PackedView& weights, const Activations& activations, const void* /*table*/,
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const Tables tables;
+  std::uint8_t* bytes = nullptr;  // where there is no memory, too
+  if (activations.tokens >= kLeastUnpackedTokens) {
+    bytes = static_cast<std::uint8_t*>(thread_scratch(kUnpackedGroups * kBase3Digits * kStepBytes));
+  }
   for (std::size_t first = rows.begin; first < rows.end; first += kBase3X32Rows) {
     const std::size_t left = rows.end - first;
     const Tile tile{
@@ -169,6 +230,10 @@ void multiply(const PackedView& weights, const Activations& activations, const v
         .out = out + (first - rows.begin),
         .out_stride = out_stride,
     };
+    if (bytes != nullptr) {
+      run_unpacked(tile, activations, tables, bytes);
+      continue;
+    }
     const Tile upper{tile.codes + 64, tile.groups, tile.live >> 16, tile.out + 16, out_stride};
     std::size_t t = 0;
     // Four tokens' sums of 32 rows would not fit the registers.
