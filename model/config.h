@@ -34,6 +34,9 @@ struct Config {
   std::size_t ternary_weights() const {
     return layers * (embd * (2 * embd + 2 * kv_width()) + 3 * embd * ffn);
   }
+  std::size_t norm_bytes() const { return (layers * (3 * embd + ffn) + embd) * sizeof(float); }
+  // Of one position's keys and values, in all layers.
+  std::size_t kv_bytes() const { return 2 * layers * kv_width() * sizeof(float); }
 };
 
 // tiny, mini, small, 700m, bitnet-2b4t (alias 2b4t), 7b.

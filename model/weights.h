@@ -86,7 +86,6 @@ struct Weights {
   // the views asks after reading.
   void check_source() const;
 
-  // Bytes a decoded token reads besides the ternary weights: the head and the norms.
   std::size_t head_bytes() const { return head.rows * head.row_bytes(); }
 };
 

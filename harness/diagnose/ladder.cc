@@ -332,13 +332,9 @@ class Ladder {
     if (const auto up = ratio(&subject, one)) {
       e.efficiency = up->ratio.ratio / static_cast<double>(spec.threads);
     }
-    if (subject.speed) {
-      const double bytes =
-          static_cast<double>(subject.cell.weights_bytes + session_.weights().head_bytes());
+    if (subject.cell.roofline) {
       for (const report::Bandwidth& b : bandwidth_) {
-        if (b.threads == spec.threads) {
-          e.roof_ratio = bytes * subject.speed->median * 1e-9 / b.gb_per_s;
-        }
+        if (b.threads == spec.threads) e.roof_ratio = subject.cell.roofline->gb_per_s / b.gb_per_s;
       }
     }
     e.is_repaired = is_repaired(spec);

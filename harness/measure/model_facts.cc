@@ -99,7 +99,7 @@ report::ModelFacts model_facts(const Weights& weights, const Catalogue& catalogu
   f.rope_base = c.rope_base;
   f.rms_eps = c.rms_eps;
   f.tied_head = weights.head.data == weights.embedding.data;
-  f.kv_bytes_per_position = 2 * c.layers * c.kv_width() * sizeof(float);
+  f.kv_bytes_per_position = c.kv_bytes();
 
   f.tensors.push_back(facts_of("token_embd.weight", weights.embedding));
   if (!f.tied_head) f.tensors.push_back(facts_of("output.weight", weights.head));
@@ -108,10 +108,8 @@ report::ModelFacts model_facts(const Weights& weights, const Catalogue& catalogu
   f.tensors.push_back(norm_facts("blk.*.attn_sub_norm.weight", c.layers, c.embd));
   f.tensors.push_back(norm_facts("blk.*.ffn_norm.weight", c.layers, c.embd));
   f.tensors.push_back(norm_facts("blk.*.ffn_sub_norm.weight", c.layers, c.ffn));
-  std::uint64_t other_bytes = weights.head_bytes();  // that a token reads besides the matrices
-  for (const TensorFacts& t : f.tensors) {
-    if (t.name.find("norm") != std::string::npos) other_bytes += t.bytes;
-  }
+  // What a token reads besides the matrices, before there are others.
+  const std::uint64_t other_bytes = weights.head_bytes() + c.norm_bytes();
   TritCounts all;
   for (std::size_t s = 0; s < kSites; ++s) {
     TritCounts counts;

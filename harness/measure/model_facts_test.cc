@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "harness/measure/session.h"
 #include "kernels/catalogue.h"
 
 namespace ryz {
@@ -60,6 +61,24 @@ TEST(ModelFacts, LimitsAreBandwidthOverWhatATokenReads) {
   for (const report::EncodingFacts& e : facts.encodings) {
     EXPECT_DOUBLE_EQ(e.limit_tok_per_s.value_or(0) * static_cast<double>(e.bytes_per_token), 1e10);
   }
+}
+
+TEST(ModelFacts, ATokenReadsWeightsAndWhatIsCached) {
+  Team team({1, {}});
+  Session session(make_weights(find_preset("tiny").value(), 1, team), {});
+  const Config& c = session.weights().config;
+  std::uint64_t norms = session.weights().output_norm.size();
+  for (const Layer& layer : session.weights().layers) {
+    norms += layer.attn_norm.size() + layer.attn_sub_norm.size() + layer.ffn_norm.size() +
+             layer.ffn_sub_norm.size();
+  }
+  const std::uint64_t pass = 1000 + session.weights().head_bytes() + norms * sizeof(float);
+  const std::uint64_t position = 2 * c.layers * c.kv_heads * c.head_dim() * sizeof(float);
+  EXPECT_EQ(session.bytes_per_token(Phase::kDecode, 1000, 1), pass + position);
+  // Three tokens read one, two and three positions.
+  EXPECT_EQ(session.bytes_per_token(Phase::kDecode, 1000, 3), pass + 2 * position);
+  EXPECT_EQ(session.bytes_per_token(Phase::kPrefill, 1000, 1), pass);
+  EXPECT_EQ(session.bytes_per_token(Phase::kPrefill, 1000, 4), pass / 4);
 }
 
 }  // namespace

@@ -413,10 +413,8 @@ class Run {
     result.speed = report::throughput(cell.samples, options_.seed);
     if (cell.status != report::Status::kOk) return;
     cell.tok_per_s = result.speed;
-    const std::uint64_t bytes = cell.weights_bytes + session_.weights().head_bytes();
-    // A prefill batch reads its weights once.
     const std::uint64_t each =
-        result.spec.phase == Phase::kDecode ? bytes : bytes / live.sampled.tokens;
+        session_.bytes_per_token(result.spec.phase, cell.weights_bytes, live.sampled.tokens);
     cell.roofline = report::Roofline{
         each, static_cast<double>(each) * cell.tok_per_s->median * 1e-9, std::nullopt};
   }

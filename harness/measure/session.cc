@@ -121,6 +121,14 @@ void Session::append(const CellSpec& spec, std::int32_t token, float* logits) {
   forward(spec, &token, 1, LogitsFor::kLastToken, logits);
 }
 
+std::uint64_t Session::bytes_per_token(Phase phase, std::uint64_t packed_bytes,
+                                       std::size_t tokens) const {
+  const Config& config = weights_.config;
+  const std::uint64_t pass = packed_bytes + weights_.head_bytes() + config.norm_bytes();
+  if (phase == Phase::kPrefill) return pass / tokens;
+  return pass + config.kv_bytes() * (tokens + 1) / 2;  // token i reads i + 1 positions
+}
+
 const NaiveTruth& Session::truth() {
   if (truth_) return *truth_;
   NaiveTruth truth;
