@@ -185,7 +185,11 @@ void Transformer::State::attend(Worker& worker, const Run& run, std::size_t laye
   // Rows a cache line off a power of two.
   const std::size_t stride = round_up(position + run.tokens, kLineFloats) + kLineFloats;
   auto* const scores = static_cast<float*>(worker.arena(kGroup * stride * sizeof(float)));
-  for (std::size_t u = worker.index(); u < groups * shape.heads; u += worker.count()) {
+  // One group's heads in blocks, so that those that share keys and values mostly share a worker.
+  const Chunk mine =
+      groups == 1 ? share(worker, shape.heads) : Chunk{worker.index(), groups * shape.heads};
+  const std::size_t step = groups == 1 ? 1 : worker.count();
+  for (std::size_t u = mine.begin; u < mine.end; u += step) {
     const std::size_t h = u / groups;
     const std::size_t t = u % groups * kGroup;
     const float* const k = cache(keys, layer, h / (shape.heads / shape.kv_heads));
