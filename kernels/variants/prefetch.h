@@ -15,11 +15,7 @@ inline const char* line_ahead(const void* p, std::size_t ahead) {
   const auto address = reinterpret_cast<std::uintptr_t>(p) + ahead;
   return reinterpret_cast<const char*>(address);  // NOLINT(performance-no-int-to-ptr)
 }
-inline void prefetch_line(const void* p, std::size_t ahead) {
-  _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T0);
-}
-
-// The same into the L2 cache, for what is not read soon.
+// Into the L2 cache, for what is not read soon.
 inline void prefetch_l2(const void* p, std::size_t ahead) {
   _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T1);
 }
@@ -44,9 +40,14 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // at a time, a stream each, won nothing.
 constexpr std::size_t kFarAhead = 8192;
 
+// For streams that are not one piece: the line is the caller's.
+template <class Vector>
+inline void ask_for(const char* line, Vector& value) {
+  asm volatile("prefetcht1 %1" : "+v"(value) : "m"(*line));
+}
 template <class Vector>
 inline void ask_ahead(const std::uint8_t* line, Vector& value) {
-  asm volatile("prefetcht1 %1" : "+v"(value) : "m"(*line_ahead(line, kFarAhead)));
+  ask_for(line_ahead(line, kFarAhead), value);
 }
 
 // What comes after reads p, and cannot before `value` is there.

@@ -105,9 +105,9 @@ struct Quads {
   static constexpr std::size_t kTokens = 4;
   static_assert(kOneTokenBlock * kBias <= 32767 && kStep * 32 <= 255);
 
-  template <std::size_t kN>
+  template <std::size_t kN, bool kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
-                              WordSums& sums) {
+                              const char* ahead, WordSums& sums) {
     if constexpr (kN != 0) n = kN;
     __m512i low[4];
     __m512i high[4];
@@ -118,7 +118,9 @@ struct Quads {
       const GroupTable table(tables + i * kX256TableBytes);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) {
-        const __m512i c = load_codes(codes + i * kX256GroupBytes + 64 * v);
+        const std::size_t at = i * kX256GroupBytes + 64 * v;
+        __m512i c = load_codes(codes + at);
+        if constexpr (kAsk) ask_for(line_ahead(ahead, at), c);
         low[v] = _mm512_add_epi8(low[v], table.low(c));
         high[v] = _mm512_add_epi8(high[v], table.high(c));
         // Or g++ 12 adds the seven groups as a tree and spills what it holds meanwhile.

@@ -103,9 +103,9 @@ struct Quints {
   static constexpr std::size_t kTokens = 4;
   static_assert(kOneTokenBlock * 640 <= 32767 && kStep * 20 <= 127);
 
-  template <std::size_t kN>
+  template <std::size_t kN, bool kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
-                              WordSums& sums) {
+                              const char* ahead, WordSums& sums) {
     if constexpr (kN != 0) n = kN;
     const __m512i zero = _mm512_setzero_si512();
     __m512i low[4];
@@ -117,7 +117,9 @@ struct Quints {
       const GroupTable table(tables + i * kX256TableBytes);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) {
-        const __m512i c = load_codes(codes + i * kX256GroupBytes + 64 * v);
+        const std::size_t at = i * kX256GroupBytes + 64 * v;
+        __m512i c = load_codes(codes + at);
+        if constexpr (kAsk) ask_for(line_ahead(ahead, at), c);
         const __mmask64 minus = _mm512_movepi8_mask(c);
         const __m512i l = table.low(c);
         const __m512i h = table.high(c);

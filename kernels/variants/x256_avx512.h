@@ -102,24 +102,24 @@ inline __m512i start_of(std::size_t groups) {
   return _mm512_set1_epi16(static_cast<short>(-static_cast<int>(Codes::kBias * groups)));
 }
 
-// kStream: asks for the codes one step ahead, which at the block's end are those at `next`.
+// kStream: asks for codes far ahead, which past the block's end are those at `next`.
 template <class Codes, bool kStream>
 inline void add_groups(const Block& block, const std::uint8_t* next, WordSums& sums) {
   constexpr std::size_t kStepBytes = Codes::kStep * kX256GroupBytes;
+  constexpr std::size_t kFarSteps = (kFarAhead + kStepBytes - 1) / kStepBytes;
+  const std::size_t steps = block.groups / Codes::kStep;
+  const std::size_t far = (steps < kFarSteps ? steps : kFarSteps) * Codes::kStep;
   const std::uint8_t* codes = block.codes;
   const std::uint8_t* tables = block.tables;
   std::size_t left = block.groups;
   for (; left >= Codes::kStep; left -= Codes::kStep) {
-    if constexpr (kStream) {
-      const std::uint8_t* ahead = left >= 2 * Codes::kStep ? codes + kStepBytes : next;
-#pragma GCC unroll 28
-      for (std::size_t i = 0; i < kStepBytes; i += 64) prefetch_line(ahead, i);
-    }
-    Codes::template add_step<Codes::kStep>(codes, tables, Codes::kStep, sums);
+    const char* const ahead = left > far ? line_ahead(codes, far * kX256GroupBytes)
+                                         : line_ahead(next, (far - left) * kX256GroupBytes);
+    Codes::template add_step<Codes::kStep, kStream>(codes, tables, Codes::kStep, ahead, sums);
     codes += kStepBytes;
     tables += Codes::kStep * kX256TableBytes;
   }
-  if (left != 0) Codes::template add_step<0>(codes, tables, left, sums);
+  if (left != 0) Codes::template add_step<0, false>(codes, tables, left, nullptr, sums);
 }
 
 // Where a tile's sums go: `live` of its rows, which hold earlier blocks' sums but for the first.
@@ -268,7 +268,9 @@ class OneToken {
 //   kTokens        tokens that pass a block's tiles together, where there are several
 //   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
-//   add_step<kN>(codes, tables, n, sums): adds n groups to int16 sums; kN != 0: n = kN
+//   add_step<kN, kAsk>(codes, tables, n, ahead, sums): adds n groups to int16 sums; kN != 0: n =
+//   kN;
+//                  kAsk: asks for as many codes from `ahead` on
 template <class Codes>
 inline void multiply_x256(const PackedView& weights, const Activations& activations,
                           const void* table, RowRange rows, std::int32_t* out,
