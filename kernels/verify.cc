@@ -80,6 +80,10 @@ std::vector<Case> hard_cases(bool quick) {
       cases.push_back({256, 1281, 32, w, a});
     }
   }
+  // What is left of eight or sixteen tokens.
+  for (std::size_t tokens = 9; !quick && tokens <= 24; ++tokens) {
+    cases.push_back({33, 261, tokens, WeightFill::kRandom, ActivationFill::kRandom});
+  }
   for (const ActivationFill a : {ActivationFill::kRandom, ActivationFill::kExtremes}) {
     cases.push_back({130, 300, 2, WeightFill::kRandom, a});
     cases.push_back({37, 2560, 1, WeightFill::kRandom, a});

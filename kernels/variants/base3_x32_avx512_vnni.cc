@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kOverflowGroups = std::size_t{1} << 13;
 // Fewer tokens do not pay for unpacking.
 constexpr std::size_t kLeastUnpackedTokens = 12;
-// Groups that are unpacked at a time, to 40 KB. With a fifth of that, results go to and fro too
-// often; twice as much was slower beside a busy sibling.
+// Groups that are unpacked at a time, to 40 KB. With 8 KB (of two-bit-x32's, where this was tried)
+// results went to and fro too often; 80 KB were slower beside a busy sibling.
 constexpr std::size_t kUnpackedGroups = 64;
 
 struct Bytes64 {

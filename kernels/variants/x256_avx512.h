@@ -268,9 +268,9 @@ class OneToken {
 //   kTokens        tokens that pass a block's tiles together, where there are several
 //   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
-//   add_step<kN, kAsk>(codes, tables, n, ahead, sums): adds n groups to int16 sums; kN != 0: n =
-//   kN;
-//                  kAsk: asks for as many codes from `ahead` on
+//   add_step<kN, kAsk>(codes, tables, n, ahead, sums)
+//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: asks for as many codes from
+//                  `ahead` on
 template <class Codes>
 inline void multiply_x256(const PackedView& weights, const Activations& activations,
                           const void* table, RowRange rows, std::int32_t* out,
