@@ -71,9 +71,9 @@ class Session {
   // Feeds one more token after what is in the cache.
   void append(const CellSpec& spec, std::int32_t token, float* logits);
 
-  // What decode() or prefill() of so many tokens reads from memory for each of them, the mean:
-  // packed weights, the head and the norms, which a prompt's tokens share; decode(), which goes
-  // back to them for every token, also the cached keys and values.
+  // What decode() or prefill() of so many tokens reads from memory a token, the mean: packed
+  // weights, the head and the norms, which a prompt's tokens share, and by decode() the cached keys
+  // and values.
   std::uint64_t bytes_per_token(Phase phase, std::uint64_t packed_bytes, std::size_t tokens) const;
 
   // The forced token at a position: the prompt, then a fixed sequence over the vocabulary.
