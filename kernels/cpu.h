@@ -24,12 +24,15 @@ IsaSet usable_isa();
 void mask_isa(IsaSet masked);
 IsaSet masked_isa();
 
-// Whether this CPU's own prefetchers keep up with one stream from memory, so that asking ahead only
-// takes load slots. Tried from DRAM with one thread: on Zen 4 one step ahead lost at every distance
-// with every kernel (two steps won with base3-x32: variants/prefetch.h); on Sapphire Rapids, whose
-// prefetchers stop at each 4 KB page, asking won. AMD's are taken to, others not to. AVX2 kernels
-// do not ask this, they ask ahead everywhere: variants/prefetch.h.
-bool follows_streams();
+// Into which cache a kernel that reads its codes once, as one stream, asks for those to come.
+enum class Prefetch { kNone, kIntoL2, kIntoL1 };
+
+// What this CPU gains by, tried with one thread. Intel's prefetchers stop at each 4 KB page: asking
+// for the L2 cache won on Sapphire, Emerald and Granite Rapids. On Zen 4 asking only took load
+// slots (with base3-x32 it won: variants/prefetch.h). On Zen 5 asking for the L1 cache won from the
+// L3 cache and from memory, and asking for the L2 cache lost from the L3 cache. AMD's CPUs from
+// Zen 5 on are taken to be like it, its earlier ones like Zen 4, and all others like Intel's.
+Prefetch stream_prefetch();
 
 constexpr bool contains(IsaSet set, IsaSet subset) {
   return (set.bits & subset.bits) == subset.bits;

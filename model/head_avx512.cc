@@ -20,6 +20,7 @@ constexpr std::size_t kD = 208;
 //
 // Whatever the prefetchers, a third of the bandwidth of a stream of such blocks stays unused where
 // nothing asks ahead.
+template <ryz::Prefetch kAsk>
 inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
                          const std::int16_t* sixteens) {
   const __m512i low_mask = _mm512_set1_epi8(0x0f);
@@ -49,12 +50,12 @@ inline __m512i q6k_block(const std::uint8_t* block, const std::int8_t* q,
         _mm512_ternarylogic_epi64(low_mask, low[half], _mm512_sllv_epi64(high, left), 0xca), six);
     const __m512i b = _mm512_and_si512(
         _mm512_ternarylogic_epi64(low_mask, low4[half], _mm512_srlv_epi64(high, right), 0xca), six);
-    ryz::ask_ahead(block + 128 * half, a);
+    ryz::ask_ahead<kAsk>(block + 128 * half, a);
     const __m512i pa =
         _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, _mm512_loadu_si512(q + 128 * half));
     __m512i pb =
         _mm512_dpbusd_epi32(_mm512_setzero_si512(), b, _mm512_loadu_si512(q + 128 * half + 64));
-    ryz::ask_ahead(block + 128 * half + 64, pb);
+    ryz::ask_ahead<kAsk>(block + 128 * half + 64, pb);
     packed[half] = _mm512_packs_epi32(pa, pb);
   }
   const __m256i sixteen_scales =
@@ -88,7 +89,9 @@ inline __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
 }
 
-void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
+template <ryz::Prefetch kAsk>
+void q6k_rows_asking(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input,
+                     float* out) {
   const std::size_t blocks = input->blocks;
   for (std::size_t r = 0; r < count; ++r) {
     __m128 sums = _mm_setzero_ps();
@@ -101,21 +104,21 @@ void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* 
       if (n == 4) {
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
-          product[i] = q6k_block(rows + i * kBlockBytes, q + 256 * i, sixteens + 16 * i);
+          product[i] = q6k_block<kAsk>(rows + i * kBlockBytes, q + 256 * i, sixteens + 16 * i);
         }
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         halves = _mm_insert_epi16(halves, half_bits(rows + 3 * kBlockBytes), 3);
       } else {
-        product[0] = q6k_block(rows, q, sixteens);
+        product[0] = q6k_block<kAsk>(rows, q, sixteens);
         halves = _mm_insert_epi16(halves, half_bits(rows), 0);
         if (n > 1) {
-          product[1] = q6k_block(rows + kBlockBytes, q + 256, sixteens + 16);
+          product[1] = q6k_block<kAsk>(rows + kBlockBytes, q + 256, sixteens + 16);
           halves = _mm_insert_epi16(halves, half_bits(rows + kBlockBytes), 1);
         }
         if (n > 2) {
-          product[2] = q6k_block(rows + 2 * kBlockBytes, q + 512, sixteens + 32);
+          product[2] = q6k_block<kAsk>(rows + 2 * kBlockBytes, q + 512, sixteens + 32);
           halves = _mm_insert_epi16(halves, half_bits(rows + 2 * kBlockBytes), 2);
         }
       }
@@ -130,6 +133,12 @@ void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* 
     const __m128 pairs = _mm_add_ps(sums, _mm_movehdup_ps(sums));
     out[r] = _mm_cvtss_f32(_mm_add_ss(pairs, _mm_movehl_ps(pairs, pairs)));
   }
+}
+
+void q6k_rows(const std::uint8_t* rows, std::size_t count, const ryz::Q6kInput* input, float* out) {
+  ryz::with_prefetch(ryz::certain_prefetch(), [&](auto ask) {
+    q6k_rows_asking<decltype(ask)::value>(rows, count, input, out);
+  });
 }
 
 // (s, s+8), (s, s+4), (s, s+2), (s, s+1).

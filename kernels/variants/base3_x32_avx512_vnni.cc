@@ -2,8 +2,8 @@
 // use fields in place, as in two_bit_x32_avx512_vnni.h; more share what is unpacked to bytes.
 //
 // Ranges. As there, a masked dword gives at most 2^16 in magnitude; the fourth and the fifth digit
-// share the accumulator of scale 64, so a group adds at most 2^17 to it and an int32 takes 2^13
-// groups with a bit to spare.
+// end up in one sum of scale 64, to which a group adds at most 2^17: an int32 takes 2^13 groups
+// with a bit to spare.
 #include "kernels/encodings/base3_x32.h"
 #include "kernels/scratch.h"
 #include "kernels/variants/prefetch.h"
@@ -70,14 +70,20 @@ struct Digits {
   }
 };
 
+// Sums that a token has for a register of rows. Several tokens' digits of scale 64 share one, or
+// they would not fit the registers; with one token two chained products would be what the loop
+// waits for.
+template <int kT>
+inline constexpr int kSums = kT == 1 ? 5 : 4;
+
 // acc[t][f][half] += the group's fields times the activations of kT tokens, 16 rows a half.
-template <int kT, int kHalves, bool kAsk>
+template <int kT, int kHalves, Prefetch kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size_t stride,
-                      const Tables& tables, __m512i (&acc)[kT][4][kHalves]) {
+                      const Tables& tables, __m512i (&acc)[kT][kSums<kT>][kHalves]) {
 #pragma GCC unroll 2
   for (int half = 0; half < kHalves; ++half) {
     __m512i c = _mm512_loadu_si512(codes + 64 * half);
-    if constexpr (kAsk) ask_ahead(codes + 64 * half, c);
+    ask_ahead<kAsk>(codes + 64 * half, c);
     const Digits digits(c, tables);
     __m512i x[5];
 #pragma GCC unroll 4
@@ -88,11 +94,11 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, std::size
       const std::int8_t* a = q + static_cast<std::size_t>(t) * stride;
 #pragma GCC unroll 5
       for (int f = 0; f < 5; ++f) {
-        __m512i& sum = acc[t][f < 4 ? f : 3][half];
+        __m512i& sum = acc[t][f < kSums<kT> ? f : 3][half];
         sum = add_dot(sum, x[f], broadcast_dword(a + 4 * f));
       }
     }
-    if constexpr (kAsk) go_on_after(acc[0][3][half], codes);
+    if constexpr (kAsk != Prefetch::kNone) go_on_after(acc[0][3][half], codes);
   }
 }
 
@@ -105,7 +111,7 @@ struct Tile {
 };
 
 // kT tokens × 16 · kHalves rows.
-template <int kT, int kHalves>
+template <int kT, int kHalves, Prefetch kAsk>
 inline void run(const Tile& tile, const Activations& activations, std::size_t token,
                 const Tables& tables) {
   const std::uint8_t* codes = tile.codes;
@@ -120,17 +126,17 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
   bool more = true;
   while (more) {
     const std::size_t n = whole < kOverflowGroups ? whole : kOverflowGroups;
-    __m512i acc[kT][4][kHalves];
+    __m512i acc[kT][kSums<kT>][kHalves];
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) {
-#pragma GCC unroll 4
-      for (int f = 0; f < 4; ++f) {
+#pragma GCC unroll 5
+      for (int f = 0; f < kSums<kT>; ++f) {
 #pragma GCC unroll 2
         for (int half = 0; half < kHalves; ++half) acc[t][f][half] = _mm512_setzero_si512();
       }
     }
     for (std::size_t g = 0; g < n; ++g) {
-      add_group<kT, kHalves, kT == 1>(codes, q, activations.stride, tables, acc);
+      add_group<kT, kHalves, kAsk>(codes, q, activations.stride, tables, acc);
       codes += kBase3X32GroupBytes;
       q += kBase3X32GroupCols;
     }
@@ -141,16 +147,17 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
         last[t] = base3_last_columns(activations.q + (token + t) * activations.stride,
                                      (tile.groups - 1) * kBase3X32GroupCols, activations.cols);
       }
-      add_group<kT, kHalves, false>(codes, last[0].q, sizeof last[0], tables, acc);
+      add_group<kT, kHalves, Prefetch::kNone>(codes, last[0].q, sizeof last[0], tables, acc);
       more = false;
     }
 #pragma GCC unroll 4
     for (int t = 0; t < kT; ++t) {
 #pragma GCC unroll 2
       for (int half = 0; half < kHalves; ++half) {
-        __m512i sum = _mm512_setzero_si512();
-#pragma GCC unroll 4
-        for (int f = 3; f >= 0; --f) {
+        __m512i sum = acc[t][3][half];
+        if constexpr (kSums<kT> == 5) sum = _mm512_add_epi32(sum, acc[t][4][half]);
+#pragma GCC unroll 3
+        for (int f = 2; f >= 0; --f) {
           sum = _mm512_add_epi32(_mm512_srai_epi32(sum, 2), acc[t][f][half]);
         }
         total[t][half] = _mm512_add_epi32(total[t][half], sum);
@@ -217,6 +224,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const Tables tables;
+  const Prefetch prefetch = certain_prefetch();
   std::uint8_t* bytes = nullptr;  // where there is no memory, too
   if (activations.tokens >= kLeastUnpackedTokens) {
     bytes = static_cast<std::uint8_t*>(thread_scratch(kUnpackedGroups * kBase3Digits * kStepBytes));
@@ -238,10 +246,14 @@ void multiply(const PackedView& weights, const Activations& activations, const v
     std::size_t t = 0;
     // Four tokens' sums of 32 rows would not fit the registers.
     for (; t + 4 <= activations.tokens; t += 4) {
-      run<4, 1>(tile, activations, t, tables);
-      if (upper.live != 0) run<4, 1>(upper, activations, t, tables);
+      run<4, 1, Prefetch::kNone>(tile, activations, t, tables);
+      if (upper.live != 0) run<4, 1, Prefetch::kNone>(upper, activations, t, tables);
     }
-    for (; t < activations.tokens; ++t) run<1, 2>(tile, activations, t, tables);
+    for (; t < activations.tokens; ++t) {
+      with_prefetch(prefetch, [&](auto ask) {
+        run<1, 2, decltype(ask)::value>(tile, activations, t, tables);
+      });
+    }
   }
 }
 

@@ -5,6 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+#include "kernels/cpu.h"
 
 namespace ryz {
 namespace {
@@ -21,10 +24,9 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 }
 
 // For one token, which reads every code once, as one stream: asks for the line kFarAhead past the
-// one at `line` into the L2 cache. AVX-512 kernels ask where follows_streams() is false: there
-// prefetchers stop at each 4 KB page and start again late. base3-x32's and all AVX2 kernels ask
-// everywhere: they do more between two loads than a core looks ahead over, and on a Zen 3 whose
-// cores had busy siblings not asking lost.
+// one at `line`. AVX-512 kernels do as stream_prefetch() says. base3-x32's and the head's ask
+// everywhere, and all AVX2 kernels, for the L2 cache: they do more between two loads than a core
+// looks ahead over, and on a Zen 3 whose cores had busy siblings not asking lost.
 //
 // Kernels load a line, ask for the one ahead, do the line's arithmetic, and only then go on to the
 // next line. Neighbours at once hold each other up: on a Granite Rapids two-bit-x32 was slowest
@@ -34,20 +36,44 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 // move it, as it does _mm_prefetch.
 //
 // With requests so apart a second step, from the L2 into the L1 cache from 512 B to 4 KB ahead, won
-// nothing more, and base3-x32 lost by it. 8 to 32 KB were alike, 4 KB lost with base3-x32; the
-// nearest of these reads the least past a chunk's end. Asking for the second line first lost, as
-// did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of two-bit-x32
-// at a time, a stream each, won nothing.
+// nothing more on Intel, and base3-x32 lost by it. 8 to 32 KB were alike, 4 KB lost with base3-x32;
+// the nearest of these reads the least past a chunk's end. Asking for the second line first lost,
+// as did every other line alone, and near alone (0.5 to 4 KB). Two, three or four tiles of
+// two-bit-x32 at a time, a stream each, won nothing.
 constexpr std::size_t kFarAhead = 8192;
 
 // For streams that are not one piece: the line is the caller's.
-template <class Vector>
+template <Prefetch kAsk = Prefetch::kIntoL2, class Vector>
 inline void ask_for(const char* line, Vector& value) {
-  asm volatile("prefetcht1 %1" : "+v"(value) : "m"(*line));
+  if constexpr (kAsk == Prefetch::kIntoL1) {
+    asm volatile("prefetcht0 %1" : "+v"(value) : "m"(*line));
+  } else if constexpr (kAsk == Prefetch::kIntoL2) {
+    asm volatile("prefetcht1 %1" : "+v"(value) : "m"(*line));
+  }
 }
-template <class Vector>
+template <Prefetch kAsk = Prefetch::kIntoL2, class Vector>
 inline void ask_ahead(const std::uint8_t* line, Vector& value) {
-  ask_for(line_ahead(line, kFarAhead), value);
+  ask_for<kAsk>(line_ahead(line, kFarAhead), value);
+}
+
+// run(ask), where decltype(ask)::value is `prefetch` as a constant.
+template <class Run>
+inline auto with_prefetch(Prefetch prefetch, const Run& run) {
+  switch (prefetch) {
+    case Prefetch::kIntoL1:
+      return run(std::integral_constant<Prefetch, Prefetch::kIntoL1>{});
+    case Prefetch::kIntoL2:
+      return run(std::integral_constant<Prefetch, Prefetch::kIntoL2>{});
+    case Prefetch::kNone:
+      break;
+  }
+  return run(std::integral_constant<Prefetch, Prefetch::kNone>{});
+}
+
+// For kernels that ask everywhere.
+inline Prefetch certain_prefetch() {
+  const Prefetch best = stream_prefetch();
+  return best == Prefetch::kNone ? Prefetch::kIntoL2 : best;
 }
 
 // What comes after reads p, and cannot before `value` is there.

@@ -105,7 +105,7 @@ struct Quads {
   static constexpr std::size_t kTokens = 4;
   static_assert(kOneTokenBlock * kBias <= 32767 && kStep * 32 <= 255);
 
-  template <std::size_t kN, bool kAsk>
+  template <std::size_t kN, Prefetch kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
                               const char* ahead, WordSums& sums) {
     if constexpr (kN != 0) n = kN;
@@ -120,7 +120,7 @@ struct Quads {
       for (int v = 0; v < 4; ++v) {
         const std::size_t at = i * kX256GroupBytes + 64 * v;
         __m512i c = load_codes(codes + at);
-        if constexpr (kAsk) ask_for(line_ahead(ahead, at), c);
+        ask_for<kAsk>(line_ahead(ahead, at), c);
         low[v] = _mm512_add_epi8(low[v], table.low(c));
         high[v] = _mm512_add_epi8(high[v], table.high(c));
         // Or g++ 12 adds the seven groups as a tree and spills what it holds meanwhile.

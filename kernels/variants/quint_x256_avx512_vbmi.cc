@@ -103,7 +103,7 @@ struct Quints {
   static constexpr std::size_t kTokens = 4;
   static_assert(kOneTokenBlock * 640 <= 32767 && kStep * 20 <= 127);
 
-  template <std::size_t kN, bool kAsk>
+  template <std::size_t kN, Prefetch kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
                               const char* ahead, WordSums& sums) {
     if constexpr (kN != 0) n = kN;
@@ -119,7 +119,7 @@ struct Quints {
       for (int v = 0; v < 4; ++v) {
         const std::size_t at = i * kX256GroupBytes + 64 * v;
         __m512i c = load_codes(codes + at);
-        if constexpr (kAsk) ask_for(line_ahead(ahead, at), c);
+        ask_for<kAsk>(line_ahead(ahead, at), c);
         const __mmask64 minus = _mm512_movepi8_mask(c);
         const __m512i l = table.low(c);
         const __m512i h = table.high(c);

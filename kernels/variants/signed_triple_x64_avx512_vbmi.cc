@@ -69,17 +69,17 @@ struct Bytes {
   }
 
   // Two triples whose magnitudes share bytes.
-  template <int kTriple, bool kAsk>
+  template <int kTriple, Prefetch kAsk>
   void add_two(const std::uint8_t* tables, const std::uint8_t* codes, __m512i signs) {
     const std::uint8_t* line = codes + kTriple / 2 * kSignedTripleX64Rows;
     __m512i c = _mm512_loadu_si512(line);
     add<kTriple>(tables, c, signs);
-    if constexpr (kAsk) ask_ahead(line, c);
+    ask_ahead<kAsk>(line, c);
     add<kTriple + 1>(tables, _mm512_srli_epi16(c, 4), signs);
   }
 };
 
-template <bool kAsk>
+template <Prefetch kAsk>
 inline void add_unit(const std::uint8_t* codes, const std::uint8_t* tables, __m512i (&words)[2]) {
   const __m512i signs = _mm512_loadu_si512(codes + kSignedTripleSigns);
   Bytes sums;
@@ -87,7 +87,7 @@ inline void add_unit(const std::uint8_t* codes, const std::uint8_t* tables, __m5
   sums.add_two<2, kAsk>(tables, codes, signs);
   sums.add_two<4, kAsk>(tables, codes, signs);
   sums.add_two<6, kAsk>(tables, codes, signs);
-  if constexpr (kAsk) ask_ahead(codes + kSignedTripleSigns, sums.low);  // the unit's last line
+  ask_ahead<kAsk>(codes + kSignedTripleSigns, sums.low);  // the unit's last line
   const __m512i places = _mm512_set1_epi16(kHigh << 8 | 1);
   const __m512i first = _mm512_unpacklo_epi8(sums.low, sums.high);
   const __m512i second = _mm512_unpackhi_epi8(sums.low, sums.high);
@@ -105,7 +105,7 @@ inline void store_rows(__m512i sums, std::size_t first, std::uint64_t live, std:
 }
 
 // A tile's rows, of which the bits of `live` exist, by one token.
-template <bool kAsk>
+template <Prefetch kAsk>
 inline void multiply_tile(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t units,
                           std::uint64_t live, std::int32_t* out) {
   __m512i totals[4];
@@ -135,14 +135,15 @@ void multiply(const PackedView& weights, const Activations& activations, const v
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
   const std::size_t units = signed_triple_units(weights.cols);
-  const bool ask = !follows_streams();
+  const auto first_token = with_prefetch(
+      stream_prefetch(), [](auto ask) { return &multiply_tile<decltype(ask)::value>; });
   for (std::size_t r = rows.begin; r < rows.end; r += kSignedTripleX64Rows) {
     const std::uint8_t* const codes = weights.data + r / kSignedTripleX64Rows * weights.tile_bytes;
     const std::size_t left = rows.end - r;
     const std::uint64_t live =
         left < kSignedTripleX64Rows ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
     for (std::size_t t = 0; t < activations.tokens; ++t) {
-      const auto multiply_one = t == 0 && ask ? multiply_tile<true> : multiply_tile<false>;
+      const auto multiply_one = t == 0 ? first_token : &multiply_tile<Prefetch::kNone>;
       multiply_one(
           codes,
           static_cast<const std::uint8_t*>(table) + t * units * kSignedTriplesOfUnit * kTableBytes,

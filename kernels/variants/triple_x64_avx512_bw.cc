@@ -39,10 +39,11 @@ struct Sums {
   }
 };
 
-template <bool kAsk>
+// kAhead: bytes that a stream asks ahead.
+template <Prefetch kAsk, std::size_t kAhead>
 inline __m512i add_unit(__m512i sum, const std::uint8_t* codes, const __m512i (&tables)[3]) {
   __m512i words = _mm512_loadu_si512(codes);
-  if constexpr (kAsk) ask_ahead(codes, words);
+  ask_for<kAsk>(line_ahead(codes, kAhead), words);
   sum = _mm512_add_epi16(sum, _mm512_permutexvar_epi16(words, tables[0]));
   sum = _mm512_add_epi16(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 5), tables[1]));
   return _mm512_add_epi16(sum, _mm512_permutexvar_epi16(_mm512_srli_epi16(words, 10), tables[2]));
@@ -60,10 +61,12 @@ inline void store_rows(const Sums& sums, std::uint32_t live, std::int32_t* out) 
 
 // kTiles tiles of rows, of which the last has the `live` rows: together because a unit's tables
 // take more bytes than its codes of one tile, and do not stay in the L1 cache.
-template <int kTiles, bool kAsk>
+template <int kTiles, Prefetch kAsk>
 inline void multiply_tiles(const PackedView& weights, std::size_t first, std::size_t units,
                            const std::int16_t* table, std::uint64_t live, std::int32_t* out) {
   constexpr int kRegisters = 2 * kTiles;
+  // A stream a tile: kFarAhead of each would not stay in the L1 cache beside the tables.
+  constexpr std::size_t kAhead = kAsk == Prefetch::kIntoL1 ? kFarAhead / kTiles : kFarAhead;
   const std::uint8_t* codes = weights.data + first / kTripleX64Rows * weights.tile_bytes;
   Sums sums[kRegisters];
   for (std::size_t done = 0; done < units; done += kUnitsBeforeWidening) {
@@ -78,7 +81,7 @@ inline void multiply_tiles(const PackedView& weights, std::size_t first, std::si
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRegisters; ++i) {
         const std::uint8_t* c = codes + i / 2 * weights.tile_bytes + i % 2 * 64;
-        words[i] = add_unit<kAsk>(words[i], c, tables);
+        words[i] = add_unit<kAsk, kAhead>(words[i], c, tables);
       }
       codes += kTripleX64UnitBytes;
       table += kUnitEntries;
@@ -99,7 +102,7 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   tally_call(kCompiledIsa);
   constexpr std::size_t kTogether = 4;
   const std::size_t units = units_of(weights.cols);
-  const bool ask = !follows_streams();
+  const Prefetch prefetch = stream_prefetch();
   for (std::size_t first = rows.begin; first < rows.end;) {
     const std::size_t left = rows.end - first;
     const bool together = left >= kTogether * kTripleX64Rows;
@@ -108,13 +111,13 @@ void multiply(const PackedView& weights, const Activations& activations, const v
     for (std::size_t t = 0; t < activations.tokens; ++t) {
       const auto* entries = static_cast<const std::int16_t*>(table) + t * units * kUnitEntries;
       std::int32_t* y = out + t * out_stride + (first - rows.begin);
-      if (together && ask) {
-        multiply_tiles<kTogether, true>(weights, first, units, entries, live, y);
-      } else if (together) {
-        multiply_tiles<kTogether, false>(weights, first, units, entries, live, y);
-      } else {
-        multiply_tiles<1, false>(weights, first, units, entries, live, y);
+      if (!together) {
+        multiply_tiles<1, Prefetch::kNone>(weights, first, units, entries, live, y);
+        continue;
       }
+      with_prefetch(prefetch, [&](auto ask) {
+        multiply_tiles<kTogether, decltype(ask)::value>(weights, first, units, entries, live, y);
+      });
     }
     first += (together ? kTogether : 1) * kTripleX64Rows;
   }

@@ -29,7 +29,7 @@ struct Masks {
 inline __m512i load_codes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
 
 // acc[f][half] += field f of one group times its activations.
-template <bool kAsk>
+template <Prefetch kAsk>
 inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Masks& masks,
                       __m512i (&acc)[4][2]) {
   __m512i a[4];
@@ -40,29 +40,38 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Mas
     __m512i c = load_codes(codes + 64 * half);
     // Hidden from the compiler, which would otherwise load the register once for every AND.
     asm("" : "+v"(c));
-    if constexpr (kAsk) ask_ahead(codes + 64 * half, c);
+    ask_ahead<kAsk>(codes + 64 * half, c);
 #pragma GCC unroll 4
     for (int f = 0; f < 4; ++f) {
       acc[f][half] = add_dot(acc[f][half], _mm512_and_si512(c, masks.field[f]), a[f]);
     }
-    if constexpr (kAsk) go_on_after(acc[3][half], codes);
+    if constexpr (kAsk != Prefetch::kNone) go_on_after(acc[3][half], codes);
   }
 }
 
-// One token: four accumulators a register of rows, scaled 1, 4, 16, 64. Eight chains of vpdpbusd
-// cover its latency where it shares two ports with the ANDs; sixteen make g++ 12 spill.
-template <bool kAsk>
+// One token: four accumulators a register of rows, scaled 1, 4, 16, 64, and as many for every other
+// group. Eight chains of vpdpbusd would be what its latency takes if nothing else wanted its ports,
+// but ANDs do: with eight a Zen 5 core started two products every three cycles.
+template <Prefetch kAsk>
 inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const std::int8_t* q,
                            const Masks& masks, __m512i (&total)[2]) {
   total[0] = total[1] = _mm512_setzero_si512();
   while (groups > 0) {
     const std::size_t n = groups < kOverflowGroups ? groups : kOverflowGroups;
-    __m512i acc[4][2];
+    __m512i even[4][2];
+    __m512i odd[4][2];
 #pragma GCC unroll 4
-    for (int f = 0; f < 4; ++f) acc[f][0] = acc[f][1] = _mm512_setzero_si512();
-#pragma GCC unroll 2
-    for (std::size_t g = 0; g < n; ++g) {
-      add_group<kAsk>(codes, q, masks, acc);
+    for (int f = 0; f < 4; ++f) {
+      even[f][0] = even[f][1] = odd[f][0] = odd[f][1] = _mm512_setzero_si512();
+    }
+    for (std::size_t g = 1; g < n; g += 2) {
+      add_group<kAsk>(codes, q, masks, even);
+      add_group<kAsk>(codes + kTwoBitX32GroupBytes, q + kTwoBitX32GroupCols, masks, odd);
+      codes += 2 * kTwoBitX32GroupBytes;
+      q += 2 * kTwoBitX32GroupCols;
+    }
+    if (n % 2 != 0) {
+      add_group<kAsk>(codes, q, masks, even);
       codes += kTwoBitX32GroupBytes;
       q += kTwoBitX32GroupCols;
     }
@@ -71,7 +80,8 @@ inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const 
       __m512i sum = _mm512_setzero_si512();
 #pragma GCC unroll 4
       for (int f = 3; f >= 0; --f) {
-        sum = _mm512_add_epi32(_mm512_srai_epi32(sum, 2), acc[f][half]);
+        const __m512i field = _mm512_add_epi32(even[f][half], odd[f][half]);
+        sum = _mm512_add_epi32(_mm512_srai_epi32(sum, 2), field);
       }
       total[half] = _mm512_add_epi32(total[half], sum);
     }
@@ -138,7 +148,7 @@ struct Tile {
   std::uint32_t live;  // a bit a row
   std::int32_t* out;
   std::size_t out_stride;
-  bool ask;  // for codes ahead of the stream
+  Prefetch prefetch;
 };
 
 template <int kTokens>
@@ -147,11 +157,9 @@ inline void run(const Tile& tile, const Activations& activations, std::size_t to
   const std::int8_t* q = activations.q + token * activations.stride;
   if constexpr (kTokens == 1) {
     __m512i total[2];
-    if (tile.ask) {
-      tile_times_one<true>(tile.codes, tile.groups, q, masks, total);
-    } else {
-      tile_times_one<false>(tile.codes, tile.groups, q, masks, total);
-    }
+    with_prefetch(tile.prefetch, [&](auto ask) {
+      tile_times_one<decltype(ask)::value>(tile.codes, tile.groups, q, masks, total);
+    });
     store_rows(total, activations.sums[token], tile.live, tile.out + token * tile.out_stride);
   } else {
     __m512i total[kTokens][2];
@@ -169,7 +177,7 @@ inline void multiply_by_vnni(const PackedView& weights, const Activations& activ
                              std::size_t begin, RowRange rows, std::int32_t* out,
                              std::size_t out_stride) {
   const Masks masks;
-  const bool ask = !follows_streams();
+  const Prefetch prefetch = stream_prefetch();
   for (std::size_t first = rows.begin; first < rows.end; first += kTwoBitX32Rows) {
     const std::size_t left = rows.end - first;
     const Tile tile{
@@ -178,7 +186,7 @@ inline void multiply_by_vnni(const PackedView& weights, const Activations& activ
         .live = left < kTwoBitX32Rows ? (std::uint32_t{1} << left) - 1 : ~std::uint32_t{0},
         .out = out + (first - rows.begin),
         .out_stride = out_stride,
-        .ask = ask,
+        .prefetch = prefetch,
     };
     std::size_t t = begin;
     for (; t + 8 <= activations.tokens; t += 8) run<8>(tile, activations, t, masks);

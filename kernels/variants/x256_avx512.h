@@ -102,8 +102,8 @@ inline __m512i start_of(std::size_t groups) {
   return _mm512_set1_epi16(static_cast<short>(-static_cast<int>(Codes::kBias * groups)));
 }
 
-// kStream: asks for codes far ahead, which past the block's end are those at `next`.
-template <class Codes, bool kStream>
+// kAsk: for codes far ahead, which past the block's end are those at `next`.
+template <class Codes, Prefetch kAsk>
 inline void add_groups(const Block& block, const std::uint8_t* next, WordSums& sums) {
   constexpr std::size_t kStepBytes = Codes::kStep * kX256GroupBytes;
   constexpr std::size_t kFarSteps = (kFarAhead + kStepBytes - 1) / kStepBytes;
@@ -115,11 +115,11 @@ inline void add_groups(const Block& block, const std::uint8_t* next, WordSums& s
   for (; left >= Codes::kStep; left -= Codes::kStep) {
     const char* const ahead = left > far ? line_ahead(codes, far * kX256GroupBytes)
                                          : line_ahead(next, (far - left) * kX256GroupBytes);
-    Codes::template add_step<Codes::kStep, kStream>(codes, tables, Codes::kStep, ahead, sums);
+    Codes::template add_step<Codes::kStep, kAsk>(codes, tables, Codes::kStep, ahead, sums);
     codes += kStepBytes;
     tables += Codes::kStep * kX256TableBytes;
   }
-  if (left != 0) Codes::template add_step<0, false>(codes, tables, left, nullptr, sums);
+  if (left != 0) Codes::template add_step<0, Prefetch::kNone>(codes, tables, left, nullptr, sums);
 }
 
 // Where a tile's sums go: `live` of its rows, which hold earlier blocks' sums but for the first.
@@ -143,18 +143,18 @@ inline void put(const Destination& to, const WordSums& sums) {
   }
 }
 
-template <class Codes, bool kStream>
+template <class Codes, Prefetch kAsk>
 inline void multiply_block(const Block& block, const std::uint8_t* next, const Destination& to) {
   WordSums sums;
 #pragma GCC unroll 4
   for (int v = 0; v < 4; ++v) sums[v][0] = sums[v][1] = start_of<Codes>(block.groups);
-  add_groups<Codes, kStream>(block, next, sums);
+  add_groups<Codes, kAsk>(block, next, sums);
   put(to, sums);
 }
 
 // The same where words pass from block to block: they are those at `words` unless kEmpty, and stay
 // there unless kWiden. A function of its own, or g++ 12 spills registers in some of the four.
-template <class Codes, bool kStream, bool kEmpty, bool kWiden>
+template <class Codes, Prefetch kAsk, bool kEmpty, bool kWiden>
 [[gnu::noinline]] void multiply_block(const Block& block, const std::uint8_t* next, WordSums& words,
                                       const Destination& to) {
   const __m512i start = start_of<Codes>(block.groups);
@@ -166,7 +166,7 @@ template <class Codes, bool kStream, bool kEmpty, bool kWiden>
       sums[v][half] = kEmpty ? start : _mm512_add_epi16(words[v][half], start);
     }
   }
-  add_groups<Codes, kStream>(block, next, sums);
+  add_groups<Codes, kAsk>(block, next, sums);
   if constexpr (kWiden) {
     put(to, sums);
     return;
@@ -197,7 +197,7 @@ class OneToken {
         out_(out),
         words_(words),
         groups_((weights.cols + Codes::kCols - 1) / Codes::kCols),
-        ask_(!follows_streams()) {}
+        prefetch_(stream_prefetch()) {}
 
   void operator()() {
     std::int32_t bound = magnitude(0);
@@ -237,11 +237,10 @@ class OneToken {
       const std::size_t live = rows_.end - r < kX256Rows ? rows_.end - r : kX256Rows;
       const Block block{codes, tables_ + g * kX256TableBytes, n};
       const Destination to{out_ + (r - rows_.begin), live, first_};
-      if (ask_) {
-        multiply_block<Codes, true, kEmpty, kWiden>(block, codes + weights_.tile_bytes, *words, to);
-      } else {
-        multiply_block<Codes, false, kEmpty, kWiden>(block, nullptr, *words, to);
-      }
+      with_prefetch(prefetch_, [&](auto ask) {
+        multiply_block<Codes, decltype(ask)::value, kEmpty, kWiden>(
+            block, codes + weights_.tile_bytes, *words, to);
+      });
     }
     if constexpr (kWiden) first_ = false;
   }
@@ -254,7 +253,7 @@ class OneToken {
   std::int32_t* out_;
   WordSums* words_;  // a tile each
   std::size_t groups_;
-  bool ask_;
+  Prefetch prefetch_;
   bool first_ = true;  // nothing is widened yet
 };
 
@@ -269,7 +268,7 @@ class OneToken {
 //   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
 //   add_step<kN, kAsk>(codes, tables, n, ahead, sums)
-//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: asks for as many codes from
+//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: for as many codes from
 //                  `ahead` on
 template <class Codes>
 inline void multiply_x256(const PackedView& weights, const Activations& activations,
@@ -287,7 +286,7 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
   }
   const std::size_t groups = (weights.cols + Codes::kCols - 1) / Codes::kCols;
   const std::size_t block_groups = one ? Codes::kOneTokenBlock : Codes::kBlock;
-  const bool ask = !follows_streams();
+  const Prefetch prefetch = stream_prefetch();
   for (std::size_t first = 0; first < activations.tokens; first += Codes::kTokens) {
     const std::size_t rest = activations.tokens - first;
     const std::size_t end = first + (rest < Codes::kTokens ? rest : Codes::kTokens);
@@ -303,11 +302,9 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
           const Block block{codes, tables, n};
           const Destination to{out + t * out_stride + (r - rows.begin), live, g == 0};
           // Later tokens find the codes in the L1 cache.
-          if (t == first && ask) {
-            multiply_block<Codes, true>(block, codes + weights.tile_bytes, to);
-          } else {
-            multiply_block<Codes, false>(block, nullptr, to);
-          }
+          with_prefetch(t == first ? prefetch : Prefetch::kNone, [&](auto ask) {
+            multiply_block<Codes, decltype(ask)::value>(block, codes + weights.tile_bytes, to);
+          });
         }
       }
     }
