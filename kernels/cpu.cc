@@ -126,18 +126,18 @@ IsaSet os_isa() {
   return isa;
 }
 
-Prefetch stream_prefetch() {
-  static const Prefetch best = [] {
+Core core() {
+  static const Core core = [] {
     const CpuidRegisters r = cpuid(0);
     if (r.ebx != signature_AMD_ebx || r.ecx != signature_AMD_ecx || r.edx != signature_AMD_edx) {
-      return Prefetch::kIntoL2;
+      return Core::kOther;
     }
     constexpr unsigned kZen5Family = 0x1A;
     const std::uint32_t version = cpuid(1).eax;
     const std::uint32_t family = (version >> 8 & 0xF) + (version >> 20 & 0xFF);
-    return family >= kZen5Family ? Prefetch::kIntoL1 : Prefetch::kNone;
+    return family >= kZen5Family ? Core::kZen5 : Core::kBeforeZen5;
   }();
-  return best;
+  return core;
 }
 
 IsaSet usable_isa() { return minus({cpu_isa().bits & os_isa().bits}, mask()); }

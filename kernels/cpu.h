@@ -24,15 +24,10 @@ IsaSet usable_isa();
 void mask_isa(IsaSet masked);
 IsaSet masked_isa();
 
-// Into which cache a kernel that reads its codes once, as one stream, asks for those to come.
-enum class Prefetch { kNone, kIntoL2, kIntoL1 };
-
-// What this CPU gains by, tried with one thread. Intel's prefetchers stop at each 4 KB page: asking
-// for the L2 cache won on Sapphire, Emerald and Granite Rapids. On Zen 4 asking only took load
-// slots (with base3-x32 it won: variants/prefetch.h). On Zen 5 asking for the L1 cache won from the
-// L3 cache and from memory, and asking for the L2 cache lost from the L3 cache. AMD's CPUs from
-// Zen 5 on are taken to be like it, its earlier ones like Zen 4, and all others like Intel's.
-Prefetch stream_prefetch();
+// What kernels choose by where instruction sets do not decide: AMD's cores from Zen 5 on, AMD's
+// earlier ones, and all others, which are taken to be like Intel's.
+enum class Core { kOther, kBeforeZen5, kZen5 };
+Core core();
 
 constexpr bool contains(IsaSet set, IsaSet subset) {
   return (set.bits & subset.bits) == subset.bits;

@@ -22,13 +22,19 @@ constexpr std::size_t kLeastTiles = 8;
 // tokens, seven registers are loaded for 24 products.
 constexpr std::size_t kBandHalves = 3;  // of tiles
 constexpr std::size_t kHalfRows = kTwoBitX32Rows / 2;
-// Rows by tables for a group by vpdpbusd, and so groups for each tile and group by tables.
-constexpr std::size_t kTableRows = 2;
-constexpr std::size_t kPace = kTwoBitX32Rows / kTableRows;
-// Tiles by tables of so many, for both to end together: a tile by vpdpbusd is 2/3 of a band, which
-// takes 16 passes over the groups, and a tile by tables keeps pace with kPace groups.
-constexpr std::size_t by_table_of(std::size_t tiles) { return tiles * 2 / 5; }
-constexpr std::size_t kMostTiles = kMostTableTiles * 5 / 2;  // of a pass
+// How rows are split, by kTableRows: the rows by tables for a group by vpdpbusd.
+template <std::size_t kTableRows>
+struct Split {
+  // Groups by vpdpbusd for each tile and group by tables.
+  static constexpr std::size_t kPace = kTwoBitX32Rows / kTableRows;
+  // Tiles by tables of so many, for both to end together: a tile by vpdpbusd is 2/3 of a band,
+  // which takes 16 passes over the groups, and a tile by tables keeps pace with kPace groups.
+  static constexpr std::size_t by_table_of(std::size_t tiles) {
+    return tiles * kTableRows / (kTableRows + 3);
+  }
+  // Of a pass.
+  static constexpr std::size_t kMostTiles = kMostTableTiles * (kTableRows + 3) / kTableRows;
+};
 
 using Sums = __m512i[kOctet][kBandHalves];
 
@@ -141,8 +147,9 @@ class Multiplier {
 };
 
 // n tiles by tables from `tile` on, and kPace groups by vpdpbusd for each.
-template <bool kEmpty>
+template <std::size_t kTableRows, bool kEmpty>
 inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile, std::size_t n) {
+  constexpr std::size_t kPace = Split<kTableRows>::kPace;
   const BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
   const __m512i mask = multiplier.mask();
@@ -185,18 +192,18 @@ inline void run_multiplier(Multiplier& multiplier) {
 }
 
 // The tiles of a group by tables.
-template <bool kEmpty>
+template <std::size_t kTableRows, bool kEmpty>
 inline void run_group(Multiplier& multiplier, Lookups& lookups) {
   std::size_t tile = 0;
   while (tile < lookups.tiles() && !multiplier.done()) {
-    const std::size_t fitting = multiplier.groups_left() / kPace;
+    const std::size_t fitting = multiplier.groups_left() / Split<kTableRows>::kPace;
     if (fitting == 0) {
       run_multiplier(multiplier);
       continue;
     }
     const std::size_t left = lookups.tiles() - tile;
     const std::size_t n = left < fitting ? left : fitting;
-    run_both<kEmpty>(multiplier, lookups, tile, n);
+    run_both<kTableRows, kEmpty>(multiplier, lookups, tile, n);
     tile += n;
   }
   for (; tile < lookups.tiles(); ++tile) {
@@ -204,17 +211,40 @@ inline void run_group(Multiplier& multiplier, Lookups& lookups) {
   }
 }
 
+template <std::size_t kTableRows>
 inline void run(Multiplier& multiplier, Lookups& lookups) {
   while (!lookups.done()) {
     lookups.begin_group();
     if (lookups.empty()) {
-      run_group<true>(multiplier, lookups);
+      run_group<kTableRows, true>(multiplier, lookups);
     } else {
-      run_group<false>(multiplier, lookups);
+      run_group<kTableRows, false>(multiplier, lookups);
     }
     lookups.end_group();
   }
   while (!multiplier.done()) run_multiplier(multiplier);
+}
+
+// A block of tokens by all tiles; `scratch` holds a Lookups.
+template <std::size_t kTableRows>
+void run_passes(const Multiplier::Operands& all, void* scratch) {
+  constexpr std::size_t kMostTiles = Split<kTableRows>::kMostTiles;
+  const std::size_t passes = (all.tiles + kMostTiles - 1) / kMostTiles;
+  for (std::size_t p = 0; p < passes; ++p) {
+    const std::size_t first = all.tiles * p / passes;
+    const std::size_t tiles = all.tiles * (p + 1) / passes - first;
+    const std::size_t by_table = Split<kTableRows>::by_table_of(tiles);
+    const std::size_t by_vnni = tiles - by_table;
+    Multiplier::Operands operands = all;
+    operands.codes += first * all.tile_bytes;
+    operands.tiles = by_vnni;
+    operands.out += first * kTwoBitX32Rows;
+    Multiplier multiplier(operands);
+    auto& lookups = *new (scratch) Lookups(
+        {operands.codes + by_vnni * all.tile_bytes, all.tile_bytes, by_table, all.layout, all.block,
+         operands.out + by_vnni * kTwoBitX32Rows, all.out_stride, by_table * kTwoBitX32Rows});
+    run<kTableRows>(multiplier, lookups);
+  }
 }
 
 // Whole blocks of tokens only, the others are read where they lie.
@@ -248,23 +278,15 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   }
   multiply_by_vnni(weights, activations, blocks * kTokens, {rows.begin, whole_end}, out,
                    out_stride);
-  const std::size_t passes = (tiles + kMostTiles - 1) / kMostTiles;
+  // On Zen 5 vpdpbusd starts twice a cycle: two rows by tables would need more loads than a core
+  // has beside as many products.
+  const auto passes = core() == Core::kZen5 ? run_passes<1> : run_passes<2>;
   const std::uint8_t* codes = weights.data + rows.begin / kTwoBitX32Rows * weights.tile_bytes;
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto* block = static_cast<const std::uint8_t*>(table) + b * layout.bytes();
-    for (std::size_t p = 0; p < passes; ++p) {
-      const std::size_t first = tiles * p / passes;
-      const std::size_t end = tiles * (p + 1) / passes;
-      const std::size_t by_table = by_table_of(end - first);
-      const std::size_t by_vnni = end - first - by_table;
-      std::int32_t* to = out + b * kTokens * out_stride + first * kTwoBitX32Rows;
-      Multiplier multiplier({codes + first * weights.tile_bytes, weights.tile_bytes, by_vnni,
-                             layout, block, activations.sums + b * kTokens, to, out_stride});
-      auto& lookups = *new (scratch) Lookups(
-          {codes + (first + by_vnni) * weights.tile_bytes, weights.tile_bytes, by_table, layout,
-           block, to + by_vnni * kTwoBitX32Rows, out_stride, by_table * kTwoBitX32Rows});
-      run(multiplier, lookups);
-    }
+    passes({codes, weights.tile_bytes, tiles, layout, block, activations.sums + b * kTokens,
+            out + b * kTokens * out_stride, out_stride},
+           scratch);
   }
 }
 
