@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <string>
 
 namespace ryz {
@@ -62,6 +63,22 @@ TEST(Cpu, UsableIsWhatCpuAndOsShare) {
   EXPECT_EQ(contains(usable_isa(), {kIsaAvx512f}), __builtin_cpu_supports("avx512f") != 0);
   EXPECT_EQ(contains(usable_isa(), {kIsaAvx512vnni}), __builtin_cpu_supports("avx512vnni") != 0);
 #endif
+}
+
+TEST(Cpu, CoreIsWhatTheOperatingSystemSays) {
+  std::ifstream info("/proc/cpuinfo");
+  std::string vendor;
+  int family = 0;
+  for (std::string line; std::getline(info, line) && (vendor.empty() || family == 0);) {
+    const std::size_t value = line.find(": ");
+    if (value == std::string::npos) continue;
+    if (line.starts_with("vendor_id")) vendor = line.substr(value + 2);
+    if (line.starts_with("cpu family")) family = std::stoi(line.substr(value + 2));
+  }
+  if (vendor.empty()) GTEST_SKIP() << "no vendor in /proc/cpuinfo";
+  constexpr int kZen5Family = 26;
+  const Core amd = family >= kZen5Family ? Core::kZen5 : Core::kBeforeZen5;
+  EXPECT_EQ(core(), vendor == "AuthenticAMD" ? amd : Core::kOther);
 }
 
 // Last: a mask lasts for the rest of the process.
