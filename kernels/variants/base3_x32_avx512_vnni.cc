@@ -71,8 +71,7 @@ struct Digits {
 };
 
 // Sums that a token has for a register of rows. Several tokens' digits of scale 64 share one, or
-// they would not fit the registers; with one token two chained products would be what the loop
-// waits for.
+// they would not fit the registers; with one token two products in one chain held the loop up.
 template <int kT>
 inline constexpr int kSums = kT == 1 ? 5 : 4;
 

@@ -43,9 +43,9 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 }
 
 // For one token, which reads every code once, as one stream: asks for the line kFarAhead past the
-// one at `line`. AVX-512 kernels do as stream_prefetch() says. base3-x32's and the head's ask
-// everywhere, and all AVX2 kernels, for the L2 cache: they do more between two loads than a core
-// looks ahead over, and on a Zen 3 whose cores had busy siblings not asking lost.
+// one at `line`. AVX-512 kernels do as stream_prefetch() says; base3-x32's and the head's as
+// certain_prefetch() does, and all AVX2 kernels ask for the L2 cache: they do more between two
+// loads than a core looks ahead over, and on a Zen 3 whose cores had busy siblings not asking lost.
 //
 // Kernels load a line, ask for the one ahead, do the line's arithmetic, and only then go on to the
 // next line. Neighbours at once hold each other up: on a Granite Rapids two-bit-x32 was slowest
@@ -89,7 +89,7 @@ inline auto with_prefetch(Prefetch prefetch, const Run& run) {
   return run(std::integral_constant<Prefetch, Prefetch::kNone>{});
 }
 
-// For kernels that ask everywhere.
+// For kernels that gain by asking on every core.
 inline Prefetch certain_prefetch() {
   const Prefetch best = stream_prefetch();
   return best == Prefetch::kNone ? Prefetch::kIntoL2 : best;

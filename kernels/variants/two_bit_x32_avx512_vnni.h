@@ -50,8 +50,8 @@ inline void add_group(const std::uint8_t* codes, const std::int8_t* q, const Mas
 }
 
 // One token: four accumulators a register of rows, scaled 1, 4, 16, 64, and as many for every other
-// group. Eight chains of vpdpbusd would be what its latency takes if nothing else wanted its ports,
-// but ANDs do: with eight a Zen 5 core started two products every three cycles.
+// group. Eight chains of vpdpbusd are what its latency takes where nothing else wants its ports;
+// but ANDs do, and with eight a Zen 5 core waited for them.
 template <Prefetch kAsk>
 inline void tile_times_one(const std::uint8_t* codes, std::size_t groups, const std::int8_t* q,
                            const Masks& masks, __m512i (&total)[2]) {
