@@ -2,7 +2,6 @@
 // opposites, lies twice in a register, a lane of bytes is a row, 64 rows a register. So the sign is
 // one more bit of the index, and what stands in the bits above it does not matter. Tables and
 // ranges: signed_triple_tables.h.
-#include "kernels/cpu.h"
 #include "kernels/encodings/signed_triple_x64.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/prefetch.h"

@@ -1,7 +1,6 @@
 // triple-x64 by vpermw: a table is a register, a lane is a row, 32 rows a register of words.
 //
 // Ranges. |T| ≤ 384 and a unit adds three entries to an int16 lane: 28 units reach 32256.
-#include "kernels/cpu.h"
 #include "kernels/encodings/triple.h"
 #include "kernels/encodings/triple_x64.h"
 #include "kernels/kernel.h"

@@ -7,6 +7,7 @@
 // the last one's: (1 + 1/4 + 1/16 + 1/64)·2^16 a group, for at most kMostGroups groups.
 #include <new>
 
+#include "kernels/cpu.h"
 #include "kernels/scratch.h"
 #include "kernels/variants/dot512.h"
 #include "kernels/variants/two_bit_x32_avx512_vnni.h"

@@ -6,7 +6,6 @@
 // to spare. Sums of field f are multiples of 4^f, so arithmetic shifts lose nothing.
 #pragma once
 
-#include "kernels/cpu.h"
 #include "kernels/encodings/two_bit_x32.h"
 #include "kernels/kernel.h"
 #include "kernels/variants/dot512.h"

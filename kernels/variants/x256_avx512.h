@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/cpu.h"
 #include "kernels/encodings/x256.h"
 #include "kernels/kernel.h"
 #include "kernels/scratch.h"
@@ -102,7 +101,7 @@ inline __m512i start_of(std::size_t groups) {
   return _mm512_set1_epi16(static_cast<short>(-static_cast<int>(Codes::kBias * groups)));
 }
 
-// kAsk: for codes far ahead, which past the block's end are those at `next`.
+// kAsk: where codes far ahead are asked for; past the block's end they are those at `next`.
 template <class Codes, Prefetch kAsk>
 inline void add_groups(const Block& block, const std::uint8_t* next, WordSums& sums) {
   constexpr std::size_t kStepBytes = Codes::kStep * kX256GroupBytes;
@@ -268,8 +267,8 @@ class OneToken {
 //   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
 //                  stay in the L1 cache while tiles of rows pass by
 //   add_step<kN, kAsk>(codes, tables, n, ahead, sums)
-//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: for as many codes from
-//                  `ahead` on
+//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: where as many codes from
+//                  `ahead` on are asked for
 template <class Codes>
 inline void multiply_x256(const PackedView& weights, const Activations& activations,
                           const void* table, RowRange rows, std::int32_t* out,
