@@ -32,7 +32,8 @@ struct Encoding {
   bool exact;               // products equal the int32 reference bit for bit
   const char* known_wrong;  // why it is wrong, or null
 
-  // Bytes of one row tile of `cols` columns, padding included. Tiles follow each other.
+  // Bytes of one row tile of `cols` columns, padding included. Tiles follow each other, but see
+  // block_bytes.
   std::size_t (*tile_bytes)(std::size_t cols);
 
   // Packs one tile. `trits` holds `rows` ≤ row_tile rows, `stride` bytes apart, each zero beyond
@@ -53,6 +54,12 @@ struct Encoding {
   // kActivations: bytes of tables for one token of `cols` columns in the canonical int16 layout;
   // otherwise null. (A kernel may build a denser one: Kernel::table_bytes is what it allocates.)
   std::size_t (*activation_table_bytes)(std::size_t cols);
+
+  // Other than 0: a packed matrix deals the bytes of its tiles out in blocks of so many. The first
+  // blocks of all tiles follow each other, then the second ones, and so on; the last ones are as
+  // long as what is left of a tile. So the columns that share a block's tables are one stream
+  // through all rows. pack_tile and unpack_tile take a tile in one piece all the same.
+  std::size_t block_bytes = 0;
 };
 
 // Bytes a weight where every row and group has a table of its own, as in the engine this lab
@@ -61,7 +68,7 @@ inline constexpr double kAsFoundTableBytesPerWeight = 256.0 * 4.0 / 8.0;
 
 // A packed matrix as kernels see it: no ownership, no alignment beyond a byte.
 struct PackedView {
-  const std::uint8_t* data = nullptr;  // ceil(rows / row_tile) tiles
+  const std::uint8_t* data = nullptr;  // ceil(rows / row_tile) tiles; see Encoding::block_bytes
   std::size_t rows = 0;
   std::size_t cols = 0;
   std::size_t tile_bytes = 0;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -115,6 +116,57 @@ TEST_P(EncodingTest, IsDescribed) {
   EXPECT_EQ(encoding.table_kind == TableKind::kPattern, encoding.shared_table_bytes != 0);
   EXPECT_EQ(encoding.table_kind == TableKind::kActivations,
             encoding.activation_table_bytes != nullptr);
+}
+
+// A matrix of several tiles, the last one ragged, and of several blocks where tiles are dealt out.
+TEST_P(EncodingTest, MatrixUnpacksTileByTile) {
+  const Encoding& encoding = *GetParam();
+  const std::size_t rows = 2 * encoding.row_tile + (encoding.row_tile + 1) / 2;
+  for (const std::size_t cols : {std::size_t{7}, std::size_t{700}}) {
+    const std::vector<std::int8_t> trits = some_trits(rows * cols, 7);
+    const PackedMatrix matrix = pack(encoding, rows, cols, [&](std::size_t r, std::int8_t* w) {
+      std::memcpy(w, trits.data() + r * cols, cols);
+    });
+    for (std::size_t tile = 0; tile < matrix.tiles(); ++tile) {
+      std::vector<std::int8_t> back(encoding.row_tile * cols, 9);
+      unpack_tile(encoding, matrix.view(), tile, back.data(), cols);
+      const std::size_t first = tile * encoding.row_tile;
+      const std::size_t n = std::min(encoding.row_tile, rows - first);
+      ASSERT_EQ(std::memcmp(back.data(), trits.data() + first * cols, n * cols), 0)
+          << cols << " columns, tile " << tile;
+    }
+  }
+}
+
+// The first blocks of all tiles, then the second ones, then what is left of each.
+TEST(EncodingBytes, BlocksOfQuadX256) {
+  constexpr std::size_t kRows = 3 * kX256Rows;
+  constexpr std::size_t kGroups = 2 * kQuadX256BlockGroups + 5;
+  constexpr std::size_t kCols = kQuadCols * kGroups;
+  // Row 0 of tile t begins its group g with the weights of the code 9·t + g % 9.
+  const PackedMatrix matrix =
+      pack(encoding_quad_x256, kRows, kCols, [](std::size_t r, std::int8_t* w) {
+        std::memset(w, 0, kCols);
+        if (r % kX256Rows != 0) return;
+        for (std::size_t g = 0; g < kGroups; ++g) {
+          std::size_t code = 9 * (r / kX256Rows) + g % 9;
+          for (std::size_t i = 0; i < kQuadCols; ++i, code /= 3) {
+            w[g * kQuadCols + i] = static_cast<std::int8_t>(static_cast<int>(code % 3) - 1);
+          }
+        }
+      });
+  const std::uint8_t* at = matrix.view().data;
+  for (const std::size_t first : {std::size_t{0}, kQuadX256BlockGroups, 2 * kQuadX256BlockGroups}) {
+    const std::size_t groups = std::min(kQuadX256BlockGroups, kGroups - first);
+    for (std::size_t tile = 0; tile < 3; ++tile) {
+      for (std::size_t g = first; g < first + groups; ++g) {
+        ASSERT_EQ(*at, 9 * tile + g % 9) << "tile " << tile << " group " << g;
+        ASSERT_EQ(x256_codes<kQuadX256BlockGroups>(matrix.view(), tile, g), at);
+        at += kX256GroupBytes;
+      }
+    }
+  }
+  EXPECT_EQ(at, matrix.view().data + matrix.bytes());
 }
 
 std::vector<std::uint8_t> pack_row(const Encoding& encoding, std::vector<std::int8_t> row) {

@@ -34,6 +34,11 @@ struct Kernel {
   // number of both); 0: it does not matter. Tables of more tokens are the blocks' tables one after
   // the other: those from token i · token_block on begin at table_bytes(cols, i · token_block).
   std::size_t token_block = 0;
+
+  // With one token, multiply() also goes without a table (null): it builds a block's just before
+  // the block's rows go by, so that they never leave the L1 cache. That is building all of it once
+  // a call: for calls of many rows.
+  bool builds_in_passing = false;
 };
 
 // Group ranges handed to build() start at multiples of this.

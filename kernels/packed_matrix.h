@@ -31,7 +31,8 @@ class PackedMatrix {
   PackedView view() const { return {data_, rows_, cols_, tile_bytes_}; }
 
   // Packs tiles [begin, end). Different ranges may be packed by different threads; the thread
-  // that packs a tile places its pages.
+  // that packs a tile places its pages (where tiles are dealt out in blocks, the pages on which
+  // its blocks are the first to be written).
   void pack_tiles(std::size_t begin, std::size_t end, RowReader read_row);
 
  private:
@@ -47,6 +48,10 @@ class PackedMatrix {
 std::size_t packed_bytes(const Encoding& encoding, std::size_t rows, std::size_t cols);
 
 // Packs the whole matrix in the calling thread.
+// The inverse for one tile: its rows, `stride` bytes apart, as trits of view.cols columns.
+void unpack_tile(const Encoding& encoding, const PackedView& view, std::size_t tile,
+                 std::int8_t* trits, std::size_t stride);
+
 PackedMatrix pack(const Encoding& encoding, std::size_t rows, std::size_t cols, RowReader read_row);
 
 }  // namespace ryz

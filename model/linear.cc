@@ -41,6 +41,16 @@ const Kernel* kernel_of(const Combination& combination) {
   return combination.requested == nullptr ? nullptr : combination.executed;
 }
 
+// With blocks that static scheduling deals out a kernel may build its tables in passing, for all of
+// a worker's rows at once; chunks would each pay for all of it. Tables that the team builds are
+// slow to read besides: what another core has just written comes from its caches.
+bool builds_in_passing(const Combination& combination, std::size_t tokens) {
+  const Kernel* kernel = kernel_of(combination);
+  const LoopSpec& loop = combination.schedule.loop;
+  return kernel != nullptr && kernel->builds_in_passing && tokens == 1 &&
+         loop.kind == LoopKind::kStatic && loop.grain == 0;
+}
+
 void build_table(Flow& flow, const Kernel& kernel, const Activations& activations, void* table) {
   const std::size_t group_cols = kernel.encoding->group_cols;
   const std::size_t groups = (activations.cols + group_cols - 1) / group_cols;
@@ -109,10 +119,8 @@ bool LinearRunner::Plan::lines_are_whole(const Schedule& schedule) const {
   return true;
 }
 
-namespace {
-
 // What one product contributes to a chunk, before it is split by memory.
-struct Part {
+struct LinearRunner::Part {
   const Product* product;
   std::size_t begin, end;  // rows
   float* out;              // of row `begin`, token 0
@@ -120,8 +128,9 @@ struct Part {
 };
 
 // Sums of rows [begin, end) as floats.
-void store_floats(const Part& part, std::size_t begin, std::size_t end, std::size_t tokens,
-                  const std::int32_t* sums, std::size_t stride, const float* activation_scales) {
+void LinearRunner::store_floats(const Part& part, std::size_t begin, std::size_t end,
+                                std::size_t tokens, const std::int32_t* sums, std::size_t stride,
+                                const float* activation_scales) {
   for (std::size_t t = 0; t < tokens; ++t) {
     float factor = part.product->source->scale;
     if (activation_scales != nullptr) factor *= activation_scales[t];
@@ -130,7 +139,27 @@ void store_floats(const Part& part, std::size_t begin, std::size_t end, std::siz
   }
 }
 
-}  // namespace
+// What product i, which begins at iteration `base`, contributes to the chunk [begin, end).
+LinearRunner::Part LinearRunner::part_of(const Plan& plan, std::size_t i, std::size_t base,
+                                         std::size_t begin, std::size_t end,
+                                         std::size_t first_token) {
+  const Product& product = plan.products[i];
+  const std::size_t rows = product.source->rows;
+  const std::size_t from = std::max(begin, base);
+  const std::size_t to = std::min(end, base + plan.tiles_at(i));
+  Part part{&product, (from - base) * plan.row_tile, std::min((to - base) * plan.row_tile, rows),
+            nullptr, 0};
+  if (plan.blocks) {
+    const std::size_t global = from * plan.row_tile;
+    part.out_stride = part.end - part.begin;
+    part.out = blocks_.as<float>() + plan.block_start(global) + first_token * part.out_stride;
+    if (plan.known_rows == 0) ends_.as<std::size_t>()[global] = to * plan.row_tile;
+  } else {
+    part.out = product.y + first_token * rows + part.begin;
+    part.out_stride = rows;
+  }
+  return part;
+}
 
 void LinearRunner::run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end) {
   for (std::size_t p = 0; p < plan.parts(); ++p) {
@@ -161,8 +190,8 @@ void LinearRunner::run_tiles(Worker& worker, const Plan& plan, TokenRange range,
   const std::size_t affordable = kSumsBytes / sizeof(std::int32_t) / tokens;
   const std::size_t most_tiles = std::max<std::size_t>(1, affordable / plan.row_tile);
   const std::size_t pieces = (end - begin + most_tiles - 1) / most_tiles;
-  const std::size_t piece_rows = (end - begin + pieces - 1) / pieces * plan.row_tile;
-  const std::size_t stride = sums_stride(piece_rows);
+  const std::size_t piece_tiles = (end - begin + pieces - 1) / pieces;
+  const std::size_t stride = sums_stride(piece_tiles * plan.row_tile);
   const std::size_t sums_bytes = tokens * stride * sizeof(std::int32_t);
   const std::size_t row_bytes =
       plan.kernel == nullptr ? round_up(activations.cols, kActivationBlock) : 0;
@@ -172,40 +201,32 @@ void LinearRunner::run_tiles(Worker& worker, const Plan& plan, TokenRange range,
   auto* const sums = reinterpret_cast<std::int32_t*>(scratch);
   auto* const trits = reinterpret_cast<std::int8_t*>(scratch + sums_bytes);
 
-  std::size_t base = 0;  // the product's first iteration
-  std::size_t of = 0;
-  for_each_part(
-      plan.count, begin, end, [&](std::size_t i) { return plan.tiles_at(i); },
-      [&](std::size_t i, std::size_t from, std::size_t to) {
-        for (; of < i; ++of) base += plan.tiles_at(of);
-        const Product& product = plan.products[i];
-        const std::size_t rows = product.source->rows;
-        Part part{&product, from * plan.row_tile, std::min(to * plan.row_tile, rows), nullptr, 0};
-        if (plan.blocks) {
-          const std::size_t global = (base + from) * plan.row_tile;
-          part.out_stride = part.end - part.begin;
-          part.out = blocks_.as<float>() + plan.block_start(global) + range.begin * part.out_stride;
-          if (plan.known_rows == 0) {
-            ends_.as<std::size_t>()[global] = (base + to) * plan.row_tile;
+  for (std::size_t piece = begin; piece < end; piece += piece_tiles) {
+    const std::size_t piece_end = std::min(end, piece + piece_tiles);
+    if (plan.kernel != nullptr) {
+      const PackedMatrix& matrix = *plan.products[0].packed.matrix;
+      const std::size_t first = plan.products[0].packed.first_tile;
+      const RowRange rows{(first + piece) * plan.row_tile,
+                          std::min((first + piece_end) * plan.row_tile, matrix.rows())};
+      plan.kernel->multiply(matrix.view(), activations, table, rows, sums, stride);
+    }
+    std::size_t base = 0;  // the product's first iteration
+    std::size_t of = 0;
+    for_each_part(
+        plan.count, piece, piece_end, [&](std::size_t i) { return plan.tiles_at(i); },
+        [&](std::size_t i, std::size_t from, std::size_t to) {
+          for (; of < i; ++of) base += plan.tiles_at(of);
+          const Part part = part_of(plan, i, base, begin, end, range.begin);
+          const std::size_t row = from * plan.row_tile;
+          const std::size_t last = std::min(to * plan.row_tile, plan.products[i].source->rows);
+          std::int32_t* const own = sums + (base + from - piece) * plan.row_tile;
+          for (std::size_t k = row; plan.kernel == nullptr && k < last; ++k) {
+            plan.products[i].source->read_row(k, trits);
+            reference_product(trits, row_bytes, 1, activations, own + (k - row), stride);
           }
-        } else {
-          part.out = product.y + range.begin * rows + part.begin;
-          part.out_stride = rows;
-        }
-        for (std::size_t r = part.begin; r < part.end; r += piece_rows) {
-          const std::size_t last = std::min(part.end, r + piece_rows);
-          if (plan.kernel != nullptr) {
-            plan.kernel->multiply(product.packed->view(), activations, table, {r, last}, sums,
-                                  stride);
-          } else {
-            for (std::size_t k = r; k < last; ++k) {
-              product.source->read_row(k, trits);
-              reference_product(trits, row_bytes, 1, activations, sums + (k - r), stride);
-            }
-          }
-          store_floats(part, r, last, tokens, sums, stride, scales);
-        }
-      });
+          store_floats(part, row, last, tokens, own, stride, scales);
+        });
+  }
   if (plan.locked_pool) worker.pool().release(scratch);
 }
 
@@ -261,7 +282,7 @@ void LinearRunner::multiply(Flow& flow, const Combination& combination, Quantize
   const std::size_t most = tokens_at_a_time(kernel, batch.cols(), tokens);
   for (std::size_t first = 0; first < tokens; first += most) {
     const TokenRange part{first, std::min(tokens, first + most)};
-    if (kernel != nullptr && kernel->build != nullptr) {
+    if (kernel != nullptr && kernel->build != nullptr && !builds_in_passing(combination, tokens)) {
       build_table(flow, *kernel, batch.view(part), batch.table());
     }
     Product of_part[kSites];
@@ -284,7 +305,7 @@ void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
   for (std::size_t i = 0; i < count; ++i) plan.tiles += tiles_of(products[i], plan.row_tile);
   plan.tokens = plan.part_tokens = part.end - part.begin;
   plan.activations = batch.view(part);
-  plan.table = batch.table();
+  plan.table = builds_in_passing(combination, batch.tokens()) ? nullptr : batch.table();
   const bool unit =
       plan.kernel != nullptr && plan.kernel->encoding->output_scale == OutputScale::kUnit;
   plan.activation_scales = unit ? nullptr : batch.scales() + part.begin;

@@ -63,15 +63,16 @@ class QuantizedBatch {
 // The matrices that one product step multiplies: q, k and v share their activations and one loop.
 struct Product {
   const TernaryTensor* source = nullptr;
-  const PackedMatrix* packed = nullptr;  // null for the naive product
-  float* y = nullptr;                    // [tokens][rows], results
+  PackedTiles packed;  // no matrix for the naive product; else of the products of a step the same
+                       // one, in which their tiles follow each other
+  float* y = nullptr;  // [tokens][rows], results
 };
 
 // y[t][r] = weight scale · activation scale[t] · Σ_k W[r][k]·q[t][k] for each product, on the
 // combination's schedule: its iterations are the row tiles of the encoding, products one after
 // the other, for one of the kernel's blocks of tokens after the other. With OutputScale::kUnit the
 // activation scale is left out. The team builds the tables of a kernel first, for as many tokens as
-// fit a last-level cache.
+// fit a last-level cache, unless the kernel does so in passing.
 class LinearRunner {
  public:
   // Reserves what a batch of `tokens` with products of up to `max_rows` rows (those of one call
@@ -83,8 +84,14 @@ class LinearRunner {
 
  private:
   struct Plan;
+  struct Part;
   void multiply_part(Flow& flow, const Combination& combination, const QuantizedBatch& batch,
                      TokenRange part, const Product* products, std::size_t count);
+  Part part_of(const Plan& plan, std::size_t i, std::size_t base, std::size_t begin,
+               std::size_t end, std::size_t first_token);
+  static void store_floats(const Part& part, std::size_t begin, std::size_t end, std::size_t tokens,
+                           const std::int32_t* sums, std::size_t stride,
+                           const float* activation_scales);
   void run_chunk(Worker& worker, const Plan& plan, std::size_t begin, std::size_t end);
   void run_tiles(Worker& worker, const Plan& plan, TokenRange range, std::size_t begin,
                  std::size_t end);

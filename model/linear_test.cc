@@ -68,6 +68,11 @@ class Results {
   std::vector<float*> starts_;
 };
 
+struct Packed {
+  PackedMatrix matrix;
+  std::vector<std::size_t> first_tile;  // of each matrix; none: nothing is packed
+};
+
 // One product step of some matrices of the same width.
 struct Case {
   Case(const std::vector<std::size_t>& rows, std::size_t columns, std::size_t token_count)
@@ -77,18 +82,29 @@ struct Case {
     }
   }
 
-  std::vector<PackedMatrix> packed(const Encoding& encoding) const {
+  // All matrices as one, each from a whole tile on.
+  Packed packed(const Encoding& encoding) const {
     if (encoding.prepare != nullptr) encoding.prepare();
-    std::vector<PackedMatrix> all;
+    Packed all;
+    std::vector<std::size_t> first;  // rows
+    std::size_t rows = 0;
     for (const Matrix& m : matrices) {
-      const auto read = [&](std::size_t r, std::int8_t* trits) { m.tensor.read_row(r, trits); };
-      all.push_back(pack(encoding, m.tensor.rows, cols, read));
+      first.push_back(round_up(rows, encoding.row_tile));
+      all.first_tile.push_back(first.back() / encoding.row_tile);
+      rows = first.back() + m.tensor.rows;
     }
+    all.matrix = pack(encoding, rows, cols, [&](std::size_t r, std::int8_t* trits) {
+      std::memset(trits, 0, cols);
+      for (std::size_t i = 0; i < matrices.size(); ++i) {
+        const TernaryTensor& tensor = matrices[i].tensor;
+        if (r >= first[i] && r < first[i] + tensor.rows) tensor.read_row(r - first[i], trits);
+      }
+    });
     return all;
   }
 
-  Results run(const Combination& combination, const std::vector<PackedMatrix>& weights,
-              unsigned threads, std::size_t offset = 0) const {
+  Results run(const Combination& combination, const Packed& weights, unsigned threads,
+              std::size_t offset = 0) const {
     QuantizedBatch batch;
     batch.resize(tokens, cols);
     for (std::size_t t = 0; t < tokens; ++t) batch.quantize(t, x.data() + t * cols);
@@ -96,8 +112,9 @@ struct Case {
     std::vector<Product> products;
     std::size_t rows = 0;
     for (std::size_t i = 0; i < matrices.size(); ++i) {
-      products.push_back(
-          {&matrices[i].tensor, weights.empty() ? nullptr : &weights[i], results.at(i)});
+      PackedTiles tiles;
+      if (!weights.first_tile.empty()) tiles = {&weights.matrix, weights.first_tile[i]};
+      products.push_back({&matrices[i].tensor, tiles, results.at(i)});
       rows += matrices[i].tensor.rows;
     }
     LinearRunner runner;
@@ -189,13 +206,43 @@ TEST(Linear, EveryExactKernelEqualsTheNaiveOnEverySchedule) {
   for (const Kernel* kernel : built_in_catalogue().kernels) {
     if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
     SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
-    const Case c({300, 20, 7}, 384, 3);
-    const Results expected = c.run({}, {}, 1);
-    const std::vector<PackedMatrix> weights = c.packed(*kernel->encoding);
-    for (const Schedule& schedule : all_schedules()) {
-      const Results got = c.run({kernel, kernel, schedule}, weights, 2);
-      EXPECT_TRUE(got == expected) << text(schedule);
-      EXPECT_TRUE(got.guards_stand()) << text(schedule);
+    // One token, for which kernels may build tables in passing, and several.
+    for (const std::size_t tokens : {1u, 3u}) {
+      const Case c({300, 20, 7}, 384, tokens);
+      const Results expected = c.run({}, {}, 1);
+      const Packed weights = c.packed(*kernel->encoding);
+      for (const Schedule& schedule : all_schedules()) {
+        const Results got = c.run({kernel, kernel, schedule}, weights, 2);
+        EXPECT_TRUE(got == expected) << tokens << " " << text(schedule);
+        EXPECT_TRUE(got.guards_stand()) << tokens << " " << text(schedule);
+      }
+    }
+  }
+}
+
+// One product of a packed group alone, as it is checked: its tiles begin inside the matrix.
+TEST(Linear, OneOfThePackedProducts) {
+  const Case all({300, 20, 270}, 384, 1);
+  Results expected = all.run({}, {}, 1);
+  for (const Kernel* kernel : built_in_catalogue().kernels) {
+    if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
+    const Packed weights = all.packed(*kernel->encoding);
+    for (std::size_t i = 0; i < all.matrices.size(); ++i) {
+      const TernaryTensor& tensor = all.matrices[i].tensor;
+      QuantizedBatch batch;
+      batch.resize(1, all.cols);
+      batch.quantize(0, all.x.data());
+      batch.reserve_table(*kernel);
+      LinearRunner runner;
+      runner.reserve(1, tensor.rows, kernel->encoding->row_tile);
+      std::vector<float> y(tensor.rows, 12345.0F);
+      const Product product{&tensor, {&weights.matrix, weights.first_tile[i]}, y.data()};
+      Team team({2, {}});
+      team.execute(RegionPolicy::kToken, [&](Flow& flow) {
+        runner.multiply(flow, {kernel, kernel, {}}, batch, &product, 1);
+      });
+      EXPECT_EQ(std::memcmp(y.data(), expected.at(i), y.size() * sizeof(float)), 0)
+          << kernel->name << " " << kernel->encoding->name << " " << i;
     }
   }
 }
@@ -217,7 +264,7 @@ TEST(Linear, SixHundredTokens) {
     for (const Kernel* kernel : built_in_catalogue().kernels) {
       if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
       SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
-      const std::vector<PackedMatrix> weights = c.packed(*kernel->encoding);
+      const Packed weights = c.packed(*kernel->encoding);
       for (const LoopSpec loop :
            {LoopSpec{LoopKind::kStatic, 0}, LoopSpec{LoopKind::kDynamic, 3},
             LoopSpec{LoopKind::kGuided, 1}, LoopSpec{LoopKind::kStealing, 1}}) {

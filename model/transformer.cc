@@ -142,7 +142,7 @@ void Transformer::State::products(Flow& flow, const Weights& weights, const Run&
   for (std::size_t i = 0; i < group.count; ++i) {
     const auto site = static_cast<Site>(group.first + i);
     list[i].source = &weights.layers[layer].site[group.first + i];
-    list[i].packed = run.packed == nullptr ? nullptr : &run.packed->at(layer, site);
+    if (run.packed != nullptr) list[i].packed = run.packed->at(layer, site);
     list[i].y = y_of[i];
   }
   linear.multiply(flow, *run.combination, batch, list, group.count);

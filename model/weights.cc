@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "model/errors.h"
 #include "model/mapped_file.h"
 #include "model/product_groups.h"
@@ -45,46 +48,87 @@ std::size_t PackedModel::bytes() const {
   return sum;
 }
 
+namespace {
+
+std::size_t tiles_of(const TernaryTensor& tensor, std::size_t row_tile) {
+  return (tensor.rows + row_tile - 1) / row_tile;
+}
+
+// The tensors of a group, and the rows of their matrix: each begins with a tile of its own.
+struct GroupRows {
+  GroupRows(const Layer& layer, SiteGroup group, std::size_t row_tile)
+      : tensors(layer.site + group.first), count(group.count), tile(row_tile) {
+    for (std::size_t i = 0; i < count; ++i) {
+      rows = tiles * tile + tensors[i].rows;
+      tiles += tiles_of(tensors[i], tile);
+    }
+  }
+
+  void read(std::size_t row, std::int8_t* trits) const {
+    std::size_t i = 0;
+    for (; row >= tiles_of(tensors[i], tile) * tile; ++i) row -= tiles_of(tensors[i], tile) * tile;
+    if (row < tensors[i].rows) {
+      tensors[i].read_row(row, trits);
+    } else {
+      std::fill_n(trits, tensors[i].cols, std::int8_t{0});
+    }
+  }
+
+  const TernaryTensor* tensors;
+  std::size_t count;
+  std::size_t tile;
+  std::size_t tiles = 0;
+  std::size_t rows = 0;
+};
+
+}  // namespace
+
 PackedModel pack_model(const Weights& weights, const Encoding& encoding, Team& team) {
   if (encoding.prepare != nullptr) encoding.prepare();
   PackedModel model;
   model.encoding = &encoding;
-  const auto bytes_of = [&](const TernaryTensor& tensor) {
-    return round_up(packed_bytes(encoding, tensor.rows, tensor.cols), kLine);
-  };
+  const std::size_t tile = encoding.row_tile;
   std::size_t bytes = 0;
   for (const Layer& layer : weights.layers) {
-    for (const TernaryTensor& tensor : layer.site) bytes += bytes_of(tensor);
+    for (const SiteGroup group : kSiteGroups) {
+      const GroupRows all(layer, group, tile);
+      bytes += round_up(packed_bytes(encoding, all.rows, all.tensors[0].cols), kLine);
+    }
   }
   model.memory = Buffer(bytes);
   auto* at = model.memory.as<std::uint8_t>();
-  model.matrices.reserve(weights.layers.size() * kSites);
+  model.matrices.reserve(weights.layers.size() * std::size(kSiteGroups));
   for (const Layer& layer : weights.layers) {
-    for (const TernaryTensor& tensor : layer.site) {
-      model.matrices.emplace_back(encoding, tensor.rows, tensor.cols, at);
-      at += bytes_of(tensor);
+    for (const SiteGroup group : kSiteGroups) {
+      const GroupRows all(layer, group, tile);
+      const PackedMatrix& matrix =
+          model.matrices.emplace_back(encoding, all.rows, all.tensors[0].cols, at);
+      at += round_up(matrix.bytes(), kLine);
+      std::size_t first = 0;
+      for (std::size_t i = 0; i < group.count; ++i) {
+        model.tiles.push_back({&matrix, first});
+        first += tiles_of(all.tensors[i], tile);
+      }
     }
   }
-  const std::size_t align = line_align(encoding.row_tile);
+  const std::size_t align = line_align(tile);
   team.run([&](Worker& worker) {
-    for (std::size_t l = 0; l < weights.layers.size(); ++l) {
+    PackedMatrix* matrix = model.matrices.data();
+    for (const Layer& layer : weights.layers) {
       for (const SiteGroup group : kSiteGroups) {
-        PackedMatrix* matrices = model.matrices.data() + l * kSites + group.first;
-        const TernaryTensor* tensors = weights.layers[l].site + group.first;
-        const auto tiles = [&](std::size_t i) { return matrices[i].tiles(); };
-        std::size_t n = 0;
-        for (std::size_t i = 0; i < group.count; ++i) n += tiles(i);
+        const GroupRows all(layer, group, tile);
         // The same blocks as Worker::loop() gives, without its barrier.
-        const std::size_t units = (n + align - 1) / align;
-        const std::size_t begin = std::min(n, units * worker.index() / worker.count() * align);
-        const std::size_t end = std::min(n, units * (worker.index() + 1) / worker.count() * align);
+        const std::size_t units = (all.tiles + align - 1) / align;
+        const std::size_t begin =
+            std::min(all.tiles, units * worker.index() / worker.count() * align);
+        const std::size_t end =
+            std::min(all.tiles, units * (worker.index() + 1) / worker.count() * align);
+        const auto read = [&](std::size_t row, std::int8_t* trits) { all.read(row, trits); };
+        (matrix++)->pack_tiles(begin, end, read);
         for_each_part(
-            group.count, begin, end, tiles, [&](std::size_t i, std::size_t from, std::size_t to) {
-              const auto read = [&](std::size_t row, std::int8_t* trits) {
-                tensors[i].read_row(row, trits);
-              };
-              matrices[i].pack_tiles(from, to, read);
-              drop_rows(weights, tensors[i], from * encoding.row_tile, to * encoding.row_tile);
+            group.count, begin, end, [&](std::size_t i) { return tiles_of(all.tensors[i], tile); },
+            [&](std::size_t i, std::size_t from, std::size_t to) {
+              drop_rows(weights, all.tensors[i], from * tile, to * tile);
             });
       }
     }

@@ -103,18 +103,27 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team);
 // possibilities and the presets.
 Weights open_model(const std::string& model, std::uint64_t seed, Team& team);
 
+// The tiles of a matrix from `first_tile` on.
+struct PackedTiles {
+  const PackedMatrix* matrix = nullptr;
+  std::size_t first_tile = 0;
+};
+
 // All ternary matrices of a model in one encoding, packed by the team: a row tile is placed by
-// the worker that will read it under the static schedule. They lie one after the other in the order
-// in which a token reads them, in huge pages: as buffers of their own the smaller ones would lie in
-// small pages, at whose ends the streams of codes stop. A file's pages leave memory as they are
-// packed.
+// the worker that will read it under the static schedule. Those that share their activations (see
+// product_groups.h) are packed as one matrix, each from a whole tile on: one call of a kernel then
+// takes rows of all of them, and builds or reads its tables once. They lie one after the other in
+// the order in which a token reads them, in huge pages: as buffers of their own the smaller ones
+// would lie in small pages, at whose ends the streams of codes stop. A file's pages leave memory as
+// they are packed.
 struct PackedModel {
   const Encoding* encoding = nullptr;
   Buffer memory;
-  std::vector<PackedMatrix> matrices;  // [layer * kSites + site]
+  std::vector<PackedMatrix> matrices;  // [layer][group]
+  std::vector<PackedTiles> tiles;      // [layer * kSites + site]
 
-  const PackedMatrix& at(std::size_t layer, Site site) const {
-    return matrices[layer * kSites + static_cast<std::size_t>(site)];
+  const PackedTiles& at(std::size_t layer, Site site) const {
+    return tiles[layer * kSites + static_cast<std::size_t>(site)];
   }
   std::size_t bytes() const;
 };

@@ -9,12 +9,14 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <sstream>
 
 #include "kernels/catalogue.h"
 #include "model/errors.h"
 #include "model/float16.h"
 #include "model/gguf_writer.h"
+#include "model/product_groups.h"
 
 namespace ryz {
 namespace {
@@ -335,20 +337,19 @@ TEST(PackModel, UnpacksToTheSourceOnAnyTeam) {
     for (const unsigned threads : {1u, 3u}) {
       Team team({threads, {}});
       const PackedModel packed = pack_model(weights, *encoding, team);
-      ASSERT_EQ(packed.matrices.size(), weights.layers.size() * kSites);
+      ASSERT_EQ(packed.matrices.size(), weights.layers.size() * std::size(kSiteGroups));
       EXPECT_GT(packed.bytes(), 0u);
       for (std::size_t s = 0; s < kSites; ++s) {
         const TernaryTensor& tensor = weights.layers[1].site[s];
-        const PackedView view = packed.at(1, static_cast<Site>(s)).view();
-        ASSERT_EQ(view.rows, tensor.rows);
+        const PackedTiles tiles = packed.at(1, static_cast<Site>(s));
+        const PackedView view = tiles.matrix->view();
         std::vector<std::int8_t> expected(tensor.cols);
         std::vector<std::int8_t> unpacked(encoding->row_tile * tensor.cols);
         for (std::size_t r = 0; r < tensor.rows; ++r) {
-          const std::size_t tile = r / encoding->row_tile;
+          const std::size_t tile = tiles.first_tile + r / encoding->row_tile;
+          ASSERT_LT(tile, tiles.matrix->tiles());
           if (r % encoding->row_tile == 0) {
-            encoding->unpack_tile(view.data + tile * view.tile_bytes,
-                                  std::min(encoding->row_tile, tensor.rows - r), tensor.cols,
-                                  unpacked.data(), tensor.cols);
+            unpack_tile(*encoding, view, tile, unpacked.data(), tensor.cols);
           }
           tensor.read_row(r, expected.data());
           ASSERT_TRUE(same_bytes(unpacked.data() + r % encoding->row_tile * tensor.cols,

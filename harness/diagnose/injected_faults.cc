@@ -207,6 +207,8 @@ const Kernel* wrapped(const Kernel* inner, Wrap wrap, double share) {
     kernel->multiply = kCode[n].multiply;
     // The steps that build a table come before each product, for kernels without one too.
     if (inner->build != nullptr || wrap == Wrap::kSerialPart) kernel->build = kCode[n].build;
+    // These two are in the team's step that builds.
+    if (wrap == Wrap::kSerialPart || wrap == Wrap::kBitFlip) kernel->builds_in_passing = false;
     if (kernel->build != nullptr && inner->table_bytes == nullptr) kernel->table_bytes = one_line;
     slots()[n].inner = inner;
     slots()[n].wrap = wrap;

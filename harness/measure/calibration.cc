@@ -95,7 +95,7 @@ class Bench {
   }
 
   double multiply(std::size_t i) {
-    const Product product{&tensor(sites_[i]), &packed_[i], y_.data()};
+    const Product product{&tensor(sites_[i]), {&packed_[i], 0}, y_.data()};
     const Combination combination{&kernel_, &kernel_, {}};
     const auto start = Clock::now();
     team_.execute(RegionPolicy::kToken,

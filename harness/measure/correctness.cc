@@ -40,7 +40,7 @@ void run_product(Session& session, const CellSpec& spec, const NaiveProduct& pro
   runner.reserve(1, source.rows);
   // Poisoned, so that an element nobody writes cannot pass by what lay there before.
   y.assign(source.rows, std::numeric_limits<float>::quiet_NaN());
-  const Product target{&source, packed ? &packed->at(product.layer, product.site) : nullptr,
+  const Product target{&source, packed ? packed->at(product.layer, product.site) : PackedTiles{},
                        y.data()};
   session.team(spec).execute(spec.schedule.region, [&](Flow& flow) {
     runner.multiply(flow, combination, batch, &target, 1);

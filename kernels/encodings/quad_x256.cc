@@ -59,6 +59,7 @@ constinit const Encoding encoding_quad_x256{
     .shared_table_bytes = 0,
     .prepare = nullptr,
     .activation_table_bytes = activation_table_bytes,
+    .block_bytes = kQuadX256BlockGroups * kX256GroupBytes,
 };
 
 }  // namespace ryz

@@ -58,6 +58,7 @@ constinit const Encoding encoding_quint_x256{
     .shared_table_bytes = 0,
     .prepare = nullptr,
     .activation_table_bytes = activation_table_bytes,
+    .block_bytes = kQuintX256BlockGroups * kX256GroupBytes,
 };
 
 }  // namespace ryz

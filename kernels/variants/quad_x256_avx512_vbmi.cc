@@ -83,27 +83,25 @@ inline void build_group(const HeldWeights& held, const std::int8_t* q, std::uint
   _mm512_store_si512(table + 192, _mm512_zextsi256_si512(_mm512_cvtepi16_epi8(high[2])));
 }
 
-// Activations are readable, and zero, to the end of the last group.
-void build(const Activations& activations, GroupRange groups, void* table) noexcept {
-  const HeldWeights held;
-  const std::size_t all = groups_of(activations.cols);
-  for (std::size_t t = 0; t < activations.tokens; ++t) {
-    const std::int8_t* q = activations.q + t * activations.stride;
-    auto* tables = static_cast<std::uint8_t*>(table) + t * all * kX256TableBytes;
-    for (std::size_t g = groups.begin; g < groups.end; ++g) {
-      build_group(held, q + g * kQuadCols, tables + g * kX256TableBytes);
-    }
-  }
-}
-
 struct Quads {
   static constexpr std::size_t kCols = kQuadCols;
   static constexpr std::size_t kBias = kBiasOfEntry;
   static constexpr std::size_t kStep = 7;
-  static constexpr std::size_t kOneTokenBlock = 42;
-  static constexpr std::size_t kBlock = 28;
-  static constexpr std::size_t kTokens = 4;
-  static_assert(kOneTokenBlock * kBias <= 32767 && kStep * 32 <= 255);
+  static constexpr std::size_t kBlock = kQuadX256BlockGroups;
+  static constexpr std::size_t kPart = 21;
+  static constexpr std::size_t kTokens = 5;
+  static_assert(kBlock * kBias <= 32767 && kStep * 32 <= 255);
+
+  // Activations are readable, and zero, to the end of the last group.
+  template <class Ahead>
+  static inline void build(const std::int8_t* q, std::size_t /*cols*/, GroupRange groups,
+                           std::uint8_t* tables, Ahead ahead) {
+    const HeldWeights held;
+    for (std::size_t g = groups.begin; g < groups.end; ++g, tables += kX256TableBytes) {
+      build_group(held, q + g * kQuadCols, tables);
+      ahead();
+    }
+  }
 
   template <std::size_t kN, Prefetch kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
@@ -131,6 +129,10 @@ struct Quads {
   }
 };
 
+void build(const Activations& activations, GroupRange groups, void* table) noexcept {
+  build_x256<Quads>(activations, groups, table);
+}
+
 void multiply(const PackedView& weights, const Activations& activations, const void* table,
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
@@ -147,6 +149,7 @@ constinit const Kernel kernel_quad_x256_avx512_vbmi{
     .table_bytes = table_bytes,
     .build = build,
     .multiply = multiply,
+    .builds_in_passing = true,
 };
 
 }  // namespace ryz

@@ -6,7 +6,7 @@
 // vpmaddubsw puts them together again (the places are its unsigned operand).
 //
 // Ranges. Its words are the sums of six T, at most 3840 in magnitude. A block's int16 sums are at
-// most 48·640 = 30720 in magnitude.
+// most 36·640 = 23040 in magnitude.
 #include "kernels/encodings/quint.h"
 #include "kernels/encodings/quint_x256.h"
 #include "kernels/kernel.h"
@@ -21,12 +21,11 @@ std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
   return tokens * groups_of(cols) * kX256TableBytes;
 }
 
-// The first four weights of 16 values a register, and what turns Σ w·(q + 128) into T + 16. Values
-// lie so that they are in order once packed from dwords to bytes. The fifth weight is 1 from 41 up
-// (81 - 40) and 0 below.
+// The first four weights, each with 1 added, of 16 values a register. Values lie so that they are
+// in order once packed from dwords to bytes. The fifth weight is 1 from 41 up (81 - 40) and 0
+// below.
 struct ValueWeights {
-  alignas(64) std::int8_t weights[8][64] = {};
-  alignas(64) std::int32_t start[8][16] = {};
+  alignas(64) std::uint8_t weights[8][64] = {};
   __mmask16 fifth[8] = {};
 
   constexpr ValueWeights() {
@@ -35,29 +34,42 @@ struct ValueWeights {
         const unsigned value = 64 * (i / 4) + 16 * (lane / 4) + 4 * (i % 4) + lane % 4;
         if (value >= 41) fifth[i] = static_cast<__mmask16>(fifth[i] | 1u << lane);
         unsigned code = value < kQuintX256Entries ? (value + kQuintZero) % 81 : 40;
-        std::int32_t sum = 0;
         for (unsigned j = 0; j < 4; ++j) {
-          const int w = static_cast<int>(code % 3) - 1;
-          weights[i][4 * lane + j] = static_cast<std::int8_t>(w);
-          sum += w;
+          weights[i][4 * lane + j] = static_cast<std::uint8_t>(code % 3);
           code /= 3;
         }
-        start[i][lane] = 16 - 128 * sum;
       }
     }
   }
 };
 constexpr ValueWeights kValues;
 
-inline void build_group(const std::int8_t* q, std::uint8_t* table) {
-  const __m512i a = _mm512_xor_si512(broadcast_dword(q), _mm512_set1_epi8(-128));
-  const __m512i last = _mm512_set1_epi32(q[4]);
+// The weights in registers: from memory they would be eight loads a group.
+struct HeldWeights {
+  __m512i weights[8];
+
+  HeldWeights() {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      weights[i] = _mm512_load_si512(kValues.weights[i]);
+      // Or g++ 12 takes the constants from memory all the same.
+      asm("" : "+v"(weights[i]));
+    }
+  }
+};
+
+inline void build_group(const HeldWeights& held, const std::int8_t* q, std::uint8_t* table) {
+  const __m512i four = broadcast_dword(q);
+  // T + 16 where the fifth weight is 0 and where it is 1, but for Σ (w + 1)·q.
+  const __m512i start[2] = {
+      _mm512_sub_epi32(_mm512_set1_epi32(16),
+                       _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), four)),
+      _mm512_add_epi32(start[0], _mm512_set1_epi32(q[4]))};
   __m512i sums[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {
-    sums[i] = _mm512_dpbusd_epi32(_mm512_load_si512(kValues.start[i]), a,
-                                  _mm512_load_si512(kValues.weights[i]));
-    sums[i] = _mm512_mask_add_epi32(sums[i], kValues.fifth[i], sums[i], last);
+    sums[i] = _mm512_dpbusd_epi32(_mm512_mask_mov_epi32(start[0], kValues.fifth[i], start[1]),
+                                  held.weights[i], four);
   }
   __m512i low[4];
   __m512i high[4];
@@ -76,32 +88,30 @@ inline void build_group(const std::int8_t* q, std::uint8_t* table) {
   }
 }
 
-void build(const Activations& activations, GroupRange groups, void* table) noexcept {
-  const std::size_t all = groups_of(activations.cols);
-  for (std::size_t t = 0; t < activations.tokens; ++t) {
-    const std::int8_t* q = activations.q + t * activations.stride;
-    auto* tables = static_cast<std::uint8_t*>(table) + t * all * kX256TableBytes;
-    for (std::size_t g = groups.begin; g < groups.end; ++g) {
-      std::int8_t short_group[kQuintCols] = {};
-      const std::int8_t* from = q + g * kQuintCols;
-      if ((g + 1) * kQuintCols > activations.cols) {  // may end past the readable activations
-        for (std::size_t i = 0; g * kQuintCols + i < activations.cols; ++i)
-          short_group[i] = from[i];
-        from = short_group;
-      }
-      build_group(from, tables + g * kX256TableBytes);
-    }
-  }
-}
-
 struct Quints {
   static constexpr std::size_t kCols = kQuintCols;
   static constexpr std::size_t kBias = 0;
   static constexpr std::size_t kStep = 6;
-  static constexpr std::size_t kOneTokenBlock = 48;
-  static constexpr std::size_t kBlock = 24;
-  static constexpr std::size_t kTokens = 4;
-  static_assert(kOneTokenBlock * 640 <= 32767 && kStep * 20 <= 127);
+  static constexpr std::size_t kBlock = kQuintX256BlockGroups;
+  static constexpr std::size_t kPart = 18;
+  static constexpr std::size_t kTokens = 5;
+  static_assert(kBlock * 640 <= 32767 && kStep * 20 <= 127);
+
+  template <class Ahead>
+  static inline void build(const std::int8_t* q, std::size_t cols, GroupRange groups,
+                           std::uint8_t* tables, Ahead ahead) {
+    const HeldWeights held;
+    for (std::size_t g = groups.begin; g < groups.end; ++g, tables += kX256TableBytes) {
+      std::int8_t short_group[kQuintCols] = {};
+      const std::int8_t* from = q + g * kQuintCols;
+      if ((g + 1) * kQuintCols > cols) {  // may end past the readable activations
+        for (std::size_t i = 0; g * kQuintCols + i < cols; ++i) short_group[i] = from[i];
+        from = short_group;
+      }
+      build_group(held, from, tables);
+      ahead();
+    }
+  }
 
   template <std::size_t kN, Prefetch kAsk>
   static inline void add_step(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t n,
@@ -133,6 +143,10 @@ struct Quints {
   }
 };
 
+void build(const Activations& activations, GroupRange groups, void* table) noexcept {
+  build_x256<Quints>(activations, groups, table);
+}
+
 void multiply(const PackedView& weights, const Activations& activations, const void* table,
               RowRange rows, std::int32_t* out, std::size_t out_stride) noexcept {
   tally_call(kCompiledIsa);
@@ -149,6 +163,7 @@ constinit const Kernel kernel_quint_x256_avx512_vbmi{
     .table_bytes = table_bytes,
     .build = build,
     .multiply = multiply,
+    .builds_in_passing = true,
 };
 
 }  // namespace ryz

@@ -24,15 +24,17 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   tally_call(kCompiledIsa);
   const std::size_t groups = groups_of(weights.cols);
   for (std::size_t r = rows.begin; r < rows.end; ++r) {
-    const std::uint8_t* const bytes =
-        weights.data + r / kX256Rows * weights.tile_bytes + x256_place(r % kX256Rows);
+    const auto code = [&](std::size_t g) {
+      const std::size_t tile = r / kX256Rows;
+      return x256_codes<kQuintX256BlockGroups>(weights, tile, g)[x256_place(r % kX256Rows)];
+    };
     for (std::size_t t = 0; t < activations.tokens; ++t) {
       const auto* entries =
           static_cast<const std::int16_t*>(table) + t * groups * kQuintTableStride + kQuintZero;
       std::int32_t sum = 0;
       for (std::size_t g = 0; g < groups; ++g) {
-        sum += entries[static_cast<std::ptrdiff_t>(g * kQuintTableStride) +
-                       quint_x256_value(bytes[g * kX256GroupBytes])];
+        sum +=
+            entries[static_cast<std::ptrdiff_t>(g * kQuintTableStride) + quint_x256_value(code(g))];
       }
       out[t * out_stride + (r - rows.begin)] = sum;
     }

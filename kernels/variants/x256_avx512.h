@@ -177,15 +177,58 @@ template <class Codes, Prefetch kAsk, bool kEmpty, bool kWiden>
   }
 }
 
+// The codes that a pass over the tiles `rows` reads after those of groups [g, g + n) of the tile
+// whose rows begin at r.
+template <class Codes>
+inline const std::uint8_t* codes_after(const PackedView& weights, RowRange rows, std::size_t r,
+                                       std::size_t g, std::size_t n) {
+  if (r + kX256Rows < rows.end) {
+    return x256_codes<Codes::kBlock>(weights, r / kX256Rows + 1, g);
+  }
+  return x256_codes<Codes::kBlock>(weights, rows.begin / kX256Rows, g + n);
+}
+
+// Asks for the bytes at `codes` into the L2 cache, two lines a call, which is a group's table
+// built: building leaves memory idle.
+class LinesAhead {
+ public:
+  LinesAhead(const std::uint8_t* codes, std::size_t bytes) : codes_(codes), bytes_(bytes) {}
+
+  void operator()() {
+    if (at_ >= bytes_) return;
+    prefetch_l2(codes_, at_);
+    prefetch_l2(codes_, at_ + 64);
+    at_ += 128;
+  }
+
+ private:
+  const std::uint8_t* codes_;
+  std::size_t bytes_;
+  std::size_t at_ = 0;
+};
+
+// Kernel::build.
+template <class Codes>
+inline void build_x256(const Activations& activations, GroupRange groups, void* table) {
+  const std::size_t all = (activations.cols + Codes::kCols - 1) / Codes::kCols;
+  for (std::size_t t = 0; t < activations.tokens; ++t) {
+    Codes::build(activations.q + t * activations.stride, activations.cols, groups,
+                 static_cast<std::uint8_t*>(table) + (t * all + groups.begin) * kX256TableBytes,
+                 [] {});
+  }
+}
+
 // One token's passes over the tiles, a block of groups at a time. Sums stay words for as long as
 // the Σ |q| of their columns, which bounds them, is a word: to widen them after each block is work
 // that lookups wait for.
-// From memory each tile begins a new stream. Tile after tile was tried instead: then the tables
-// come from the L2 cache, and that stream costs as much; only with the tables in the L1 cache (the
-// same ones for all groups, and so wrong) did codes arrive nearly as fast as bare reading.
+// What comes from the L2 cache costs a stream from memory as much as its own lines do: tables
+// there, built before, were slower the fewer tiles shared them, and slower still where another core
+// had built them. To ask for them ahead won nothing.
 template <class Codes>
 class OneToken {
  public:
+  // table: null where a block's is built before its pass. words: one a tile; null: sums are
+  // widened after each block.
   OneToken(const PackedView& weights, const Activations& activations, const void* table,
            RowRange rows, std::int32_t* out, WordSums* words)
       : weights_(weights),
@@ -201,9 +244,9 @@ class OneToken {
   void operator()() {
     std::int32_t bound = magnitude(0);
     bool empty = true;
-    for (std::size_t g = 0; g < groups_; g += Codes::kOneTokenBlock) {
-      const std::int32_t next = magnitude(g + Codes::kOneTokenBlock);
-      const bool widen = g + Codes::kOneTokenBlock >= groups_ || bound + next > 32767;
+    for (std::size_t g = 0; g < groups_; g += Codes::kBlock) {
+      const std::int32_t next = magnitude(g + Codes::kBlock);
+      const bool widen = g + Codes::kBlock >= groups_ || bound + next > 32767 || words_ == nullptr;
       if (empty) {
         widen ? pass<true, true>(g) : pass<true, false>(g);
       } else {
@@ -218,27 +261,41 @@ class OneToken {
   // Σ |q| of the block from group g on.
   std::int32_t magnitude(std::size_t g) const {
     const std::size_t begin = g * Codes::kCols;
-    const std::size_t after = begin + Codes::kOneTokenBlock * Codes::kCols;
+    const std::size_t after = begin + Codes::kBlock * Codes::kCols;
     const std::size_t end = after < cols_ ? after : cols_;
-    std::int32_t sum = 0;
-    for (std::size_t k = begin; k < end; ++k) sum += q_[k] < 0 ? -q_[k] : q_[k];
-    return sum;
+    __m512i sums = _mm512_setzero_si512();
+    for (std::size_t k = begin; k < end; k += 64) {
+      const __mmask64 mask = end - k < 64 ? (std::uint64_t{1} << (end - k)) - 1 : ~std::uint64_t{0};
+      const __m512i bytes = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(mask, q_ + k));
+      sums = _mm512_add_epi64(sums, _mm512_sad_epu8(bytes, _mm512_setzero_si512()));
+    }
+    return static_cast<std::int32_t>(_mm512_reduce_add_epi64(sums));
+  }
+
+  // Tables of groups [g, g + n).
+  const std::uint8_t* tables_of(std::size_t g, std::size_t n) {
+    if (tables_ != nullptr) return tables_ + g * kX256TableBytes;
+    const std::size_t tiles = (rows_.end - rows_.begin + kX256Rows - 1) / kX256Rows;
+    Codes::build(q_, cols_, {g, g + n}, built_,
+                 LinesAhead(x256_codes<Codes::kBlock>(weights_, rows_.begin / kX256Rows, g),
+                            tiles * n * kX256GroupBytes));
+    return built_;
   }
 
   template <bool kEmpty, bool kWiden>
   void pass(std::size_t g) {
     const std::size_t left = groups_ - g;
-    const std::size_t n = left < Codes::kOneTokenBlock ? left : Codes::kOneTokenBlock;
-    WordSums* words = words_;
-    for (std::size_t r = rows_.begin; r < rows_.end; r += kX256Rows, ++words) {
-      const std::uint8_t* const codes =
-          weights_.data + r / kX256Rows * weights_.tile_bytes + g * kX256GroupBytes;
+    const std::size_t n = left < Codes::kBlock ? left : Codes::kBlock;
+    const std::uint8_t* const tables = tables_of(g, n);
+    WordSums none;
+    for (std::size_t r = rows_.begin; r < rows_.end; r += kX256Rows) {
       const std::size_t live = rows_.end - r < kX256Rows ? rows_.end - r : kX256Rows;
-      const Block block{codes, tables_ + g * kX256TableBytes, n};
+      const Block block{x256_codes<Codes::kBlock>(weights_, r / kX256Rows, g), tables, n};
       const Destination to{out_ + (r - rows_.begin), live, first_};
+      WordSums& words = words_ == nullptr ? none : words_[(r - rows_.begin) / kX256Rows];
       with_prefetch(prefetch_, [&](auto ask) {
         multiply_block<Codes, decltype(ask)::value, kEmpty, kWiden>(
-            block, codes + weights_.tile_bytes, *words, to);
+            block, codes_after<Codes>(weights_, rows_, r, g, n), words, to);
       });
     }
     if constexpr (kWiden) first_ = false;
@@ -250,50 +307,47 @@ class OneToken {
   const std::uint8_t* tables_;
   RowRange rows_;
   std::int32_t* out_;
-  WordSums* words_;  // a tile each
+  WordSums* words_;
   std::size_t groups_;
   Prefetch prefetch_;
   bool first_ = true;  // nothing is widened yet
+  alignas(64) std::uint8_t built_[Codes::kBlock * kX256TableBytes];
 };
 
 // Kernel::multiply. Codes gives
-//   kCols          columns a group
-//   kBias          what an entry is too large by
-//   kStep          groups whose sums fit bytes
-//   kOneTokenBlock groups of a pass over the tiles where there is one token: no more than int16
-//                  allows, and few enough for their tables to stay in the L1 cache while as many
-//                  codes go by; a multiple of kStep
-//   kTokens        tokens that pass a block's tiles together, where there are several
-//   kBlock         groups between widenings then: few enough for the tables of kTokens tokens to
-//                  stay in the L1 cache while tiles of rows pass by
+//   kCols    columns a group
+//   kBias    what an entry is too large by
+//   kStep    groups whose sums fit bytes
+//   kBlock   groups of a block of the packed matrix and of one token's pass over the tiles: no more
+//            than int16 allows; a multiple of kStep
+//   kTokens  tokens that pass the tiles together, where there are several
+//   kPart    groups of such a pass, after which sums are widened: few enough for the tables of
+//            kTokens tokens to stay in the L1 cache; divides kBlock
+//   build(q, cols, groups, tables, ahead)
+//            tables of a token's groups; ahead() after each
 //   add_step<kN, kAsk>(codes, tables, n, ahead, sums)
-//                  adds n groups to int16 sums; kN != 0: n = kN; kAsk: where as many codes from
-//                  `ahead` on are asked for
+//            adds n groups to int16 sums; kN != 0: n = kN; kAsk: where as many codes from `ahead`
+//            on are asked for
 template <class Codes>
 inline void multiply_x256(const PackedView& weights, const Activations& activations,
                           const void* table, RowRange rows, std::int32_t* out,
                           std::size_t out_stride) {
-  static_assert(Codes::kOneTokenBlock % Codes::kStep == 0 &&
-                Codes::kBlock <= Codes::kOneTokenBlock);
-  const bool one = activations.tokens == 1;
-  if (one) {
+  static_assert(Codes::kBlock % Codes::kStep == 0 && Codes::kBlock % Codes::kPart == 0);
+  if (activations.tokens == 1) {
     const std::size_t tiles = (rows.end - rows.begin + kX256Rows - 1) / kX256Rows;
-    if (void* const words = thread_scratch(tiles * sizeof(WordSums)); words != nullptr) {
-      OneToken<Codes>(weights, activations, table, rows, out, static_cast<WordSums*>(words))();
-      return;
-    }
+    auto* const words = static_cast<WordSums*>(thread_scratch(tiles * sizeof(WordSums)));
+    OneToken<Codes>(weights, activations, table, rows, out, words)();
+    return;
   }
   const std::size_t groups = (weights.cols + Codes::kCols - 1) / Codes::kCols;
-  const std::size_t block_groups = one ? Codes::kOneTokenBlock : Codes::kBlock;
   const Prefetch prefetch = stream_prefetch();
   for (std::size_t first = 0; first < activations.tokens; first += Codes::kTokens) {
     const std::size_t rest = activations.tokens - first;
     const std::size_t end = first + (rest < Codes::kTokens ? rest : Codes::kTokens);
-    for (std::size_t g = 0; g < groups; g += block_groups) {
-      const std::size_t n = groups - g < block_groups ? groups - g : block_groups;
+    for (std::size_t g = 0; g < groups; g += Codes::kPart) {
+      const std::size_t n = groups - g < Codes::kPart ? groups - g : Codes::kPart;
       for (std::size_t r = rows.begin; r < rows.end; r += kX256Rows) {
-        const std::uint8_t* const codes =
-            weights.data + r / kX256Rows * weights.tile_bytes + g * kX256GroupBytes;
+        const std::uint8_t* const codes = x256_codes<Codes::kBlock>(weights, r / kX256Rows, g);
         const std::size_t live = rows.end - r < kX256Rows ? rows.end - r : kX256Rows;
         for (std::size_t t = first; t < end; ++t) {
           const std::uint8_t* const tables =
@@ -302,7 +356,8 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
           const Destination to{out + t * out_stride + (r - rows.begin), live, g == 0};
           // Later tokens find the codes in the L1 cache.
           with_prefetch(t == first ? prefetch : Prefetch::kNone, [&](auto ask) {
-            multiply_block<Codes, decltype(ask)::value>(block, codes + weights.tile_bytes, to);
+            multiply_block<Codes, decltype(ask)::value>(
+                block, codes_after<Codes>(weights, rows, r, g, n), to);
           });
         }
       }
