@@ -287,10 +287,10 @@ class Run {
 
   // Empty, or what went wrong.
   std::string operator()(bool split, std::int32_t poison) {
-    const std::string failure = multiply_and_compare(split, poison, false);
+    std::string failure = multiply_and_compare(split, poison, false);
     if (!failure.empty() || !kernel_.builds_in_passing || case_.tokens != 1) return failure;
-    const std::string in_passing = multiply_and_compare(split, poison, true);
-    return in_passing.empty() ? in_passing : "without a table: " + in_passing;
+    failure = multiply_and_compare(split, poison, true);
+    return failure.empty() ? failure : "without a table: " + failure;
   }
 
  private:
