@@ -48,10 +48,10 @@ class PackedMatrix {
 std::size_t packed_bytes(const Encoding& encoding, std::size_t rows, std::size_t cols);
 
 // Packs the whole matrix in the calling thread.
+PackedMatrix pack(const Encoding& encoding, std::size_t rows, std::size_t cols, RowReader read_row);
+
 // The inverse for one tile: its rows, `stride` bytes apart, as trits of view.cols columns.
 void unpack_tile(const Encoding& encoding, const PackedView& view, std::size_t tile,
                  std::int8_t* trits, std::size_t stride);
-
-PackedMatrix pack(const Encoding& encoding, std::size_t rows, std::size_t cols, RowReader read_row);
 
 }  // namespace ryz

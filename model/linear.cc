@@ -20,10 +20,6 @@ constexpr std::size_t kTableBytes = std::size_t{8} << 20;
 // such a stride all tokens' sums would fall into a few cache sets.
 constexpr std::size_t sums_stride(std::size_t rows) { return round_up(rows, kLineFloats) + 16; }
 
-std::size_t tiles_of(const Product& product, std::size_t row_tile) {
-  return (product.source->rows + row_tile - 1) / row_tile;
-}
-
 // Tokens whose tables are built at a time: all but for the tables of a long prompt, which can be a
 // hundred times the activations; both building and multiplying would wait for memory. Evenly, and
 // by whole blocks of tokens; by eights where the kernel does not say.
@@ -95,7 +91,7 @@ struct LinearRunner::Plan {
   std::size_t block_start(std::size_t global) const {
     return global * round_up(tokens, kLineFloats);
   }
-  std::size_t tiles_at(std::size_t i) const { return tiles_of(products[i], row_tile); }
+  std::size_t tiles_at(std::size_t i) const { return tiles_of(*products[i].source, row_tile); }
   std::size_t parts() const { return (tokens + part_tokens - 1) / part_tokens; }
 
   // A chunk covers whole cache lines of every product's y.
@@ -139,7 +135,8 @@ void LinearRunner::store_floats(const Part& part, std::size_t begin, std::size_t
   }
 }
 
-// What product i, which begins at iteration `base`, contributes to the chunk [begin, end).
+// What product i, which begins at iteration `base`, contributes to the chunk [begin, end); where
+// its results go to a block, the block's end is written down.
 LinearRunner::Part LinearRunner::part_of(const Plan& plan, std::size_t i, std::size_t base,
                                          std::size_t begin, std::size_t end,
                                          std::size_t first_token) {
@@ -302,7 +299,7 @@ void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
   plan.products = products;
   plan.count = count;
   plan.row_tile = plan.kernel == nullptr ? 1 : plan.kernel->encoding->row_tile;
-  for (std::size_t i = 0; i < count; ++i) plan.tiles += tiles_of(products[i], plan.row_tile);
+  for (std::size_t i = 0; i < count; ++i) plan.tiles += plan.tiles_at(i);
   plan.tokens = plan.part_tokens = part.end - part.begin;
   plan.activations = batch.view(part);
   plan.table = builds_in_passing(combination, batch.tokens()) ? nullptr : batch.table();

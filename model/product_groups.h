@@ -20,6 +20,10 @@ inline constexpr SiteGroup kGateUpGroup{4, 2};
 inline constexpr SiteGroup kDownGroup{6, 1};
 inline constexpr SiteGroup kSiteGroups[] = {kQkvGroup, kOutGroup, kGateUpGroup, kDownGroup};
 
+inline std::size_t tiles_of(const TernaryTensor& tensor, std::size_t row_tile) {
+  return (tensor.rows + row_tile - 1) / row_tile;
+}
+
 // Floats on a cache line: results of different threads shall not share one.
 inline constexpr std::size_t kLineFloats = 16;
 

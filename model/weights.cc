@@ -23,37 +23,6 @@ void drop_rows(const Weights& weights, const TernaryTensor& tensor, std::size_t 
       {tensor.data + begin * tensor.row_bytes(), (last - begin) * tensor.row_bytes()});
 }
 
-}  // namespace
-
-Weights open_model(const std::string& model, std::uint64_t seed, Team& team) {
-  struct stat status {};
-  const bool exists = stat(model.c_str(), &status) == 0;
-  const std::optional<Config> preset = find_preset(model);
-  // A folder that happens to be called like a preset hides it as little as no file does.
-  if (exists && !(S_ISDIR(status.st_mode) && preset)) return load_weights(model, team);
-  if (preset) return make_weights(*preset, seed, team);
-  std::string names;
-  for (const std::string& name : preset_names()) names += (names.empty() ? "" : ", ") + name;
-  throw InputError("model '" + model +
-                   "': no such file, and no preset of that name (presets: " + names + ")");
-}
-
-void Weights::check_source() const {
-  if (file != nullptr) file->check_unchanged();
-}
-
-std::size_t PackedModel::bytes() const {
-  std::size_t sum = 0;
-  for (const PackedMatrix& matrix : matrices) sum += matrix.bytes();
-  return sum;
-}
-
-namespace {
-
-std::size_t tiles_of(const TernaryTensor& tensor, std::size_t row_tile) {
-  return (tensor.rows + row_tile - 1) / row_tile;
-}
-
 // The tensors of a group, and the rows of their matrix: each begins with a tile of its own.
 struct GroupRows {
   GroupRows(const Layer& layer, SiteGroup group, std::size_t row_tile)
@@ -82,6 +51,29 @@ struct GroupRows {
 };
 
 }  // namespace
+
+Weights open_model(const std::string& model, std::uint64_t seed, Team& team) {
+  struct stat status {};
+  const bool exists = stat(model.c_str(), &status) == 0;
+  const std::optional<Config> preset = find_preset(model);
+  // A folder that happens to be called like a preset hides it as little as no file does.
+  if (exists && !(S_ISDIR(status.st_mode) && preset)) return load_weights(model, team);
+  if (preset) return make_weights(*preset, seed, team);
+  std::string names;
+  for (const std::string& name : preset_names()) names += (names.empty() ? "" : ", ") + name;
+  throw InputError("model '" + model +
+                   "': no such file, and no preset of that name (presets: " + names + ")");
+}
+
+void Weights::check_source() const {
+  if (file != nullptr) file->check_unchanged();
+}
+
+std::size_t PackedModel::bytes() const {
+  std::size_t sum = 0;
+  for (const PackedMatrix& matrix : matrices) sum += matrix.bytes();
+  return sum;
+}
 
 PackedModel pack_model(const Weights& weights, const Encoding& encoding, Team& team) {
   if (encoding.prepare != nullptr) encoding.prepare();

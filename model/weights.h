@@ -110,7 +110,8 @@ struct PackedTiles {
 };
 
 // All ternary matrices of a model in one encoding, packed by the team: a row tile is placed by
-// the worker that will read it under the static schedule. Those that share their activations (see
+// the worker that will read it under the static schedule (as far as an encoding's tiles are in one
+// piece: see Encoding::block_bytes). Those that share their activations (see
 // product_groups.h) are packed as one matrix, each from a whole tile on: one call of a kernel then
 // takes rows of all of them, and builds or reads its tables once. They lie one after the other in
 // the order in which a token reads them, in huge pages: as buffers of their own the smaller ones

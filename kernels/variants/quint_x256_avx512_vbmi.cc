@@ -61,14 +61,13 @@ struct HeldWeights {
 inline void build_group(const HeldWeights& held, const std::int8_t* q, std::uint8_t* table) {
   const __m512i four = broadcast_dword(q);
   // T + 16 where the fifth weight is 0 and where it is 1, but for Σ (w + 1)·q.
-  const __m512i start[2] = {
-      _mm512_sub_epi32(_mm512_set1_epi32(16),
-                       _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), four)),
-      _mm512_add_epi32(start[0], _mm512_set1_epi32(q[4]))};
+  const __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), four);
+  const __m512i without = _mm512_sub_epi32(_mm512_set1_epi32(16), sum);
+  const __m512i with = _mm512_add_epi32(without, _mm512_set1_epi32(q[4]));
   __m512i sums[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {
-    sums[i] = _mm512_dpbusd_epi32(_mm512_mask_mov_epi32(start[0], kValues.fifth[i], start[1]),
+    sums[i] = _mm512_dpbusd_epi32(_mm512_mask_mov_epi32(without, kValues.fifth[i], with),
                                   held.weights[i], four);
   }
   __m512i low[4];
