@@ -238,8 +238,14 @@ void write_model(const Weights& weights, std::ostream& out, const ModelFormat& f
                       {reinterpret_cast<const std::uint8_t*>(w.data()), w.size() * sizeof(float)});
   };
   const auto rows = [&](const std::string& name, const RowTensor& tensor) {
-    writer.add_tensor(name, {tensor.cols, tensor.rows}, type_of(tensor.format),
-                      {tensor.data, tensor.rows * tensor.row_bytes()});
+    writer.add_made_tensor(name, {tensor.cols, tensor.rows}, type_of(tensor.format),
+                           tensor.rows * tensor.row_bytes(), [&tensor](std::ostream& stream) {
+                             std::vector<std::uint8_t> row(tensor.row_bytes());
+                             for (std::size_t r = 0; r < tensor.rows; ++r) {
+                               tensor.copy_row(r, row.data());
+                               write_bytes(stream, row);
+                             }
+                           });
   };
   rows("token_embd.weight", weights.embedding);
   norm("output_norm.weight", weights.output_norm);

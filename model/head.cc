@@ -3,33 +3,46 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <stdexcept>
 
 #include "kernels/cpu.h"
 #include "model/float16.h"
 #include "model/q6k.h"
+#include "model/q6k_tiles.h"
 #include "model/quantize.h"
 
 namespace ryz {
 namespace {
 
-void q6k_rows(const std::uint8_t* rows, std::size_t count, const Q6kInput* input, float* out) {
-  for (std::size_t r = 0; r < count; ++r) {
-    float sums[4] = {};
-    for (std::size_t b = 0; b < input->blocks; ++b, rows += kQ6kBlockBytes) {
-      std::int8_t quants[kQ6kBlock];
-      q6k_quants(rows, quants);
-      const std::int8_t* q = input->q + b * kQ6kBlock;
-      std::int32_t product = 0;
-      for (std::size_t s = 0; s < kQ6kBlock / kQ6kSubBlock; ++s) {
-        std::int32_t sum = 0;
-        for (std::size_t i = s * kQ6kSubBlock; i < (s + 1) * kQ6kSubBlock; ++i) {
-          sum += quants[i] * q[i];
+void q6k_tile(const std::uint8_t* tile, const Q6kInput* input, float* out) {
+  const std::uint8_t* at = tile + q6k_tile_head_bytes(input->blocks);
+  float sums[4][kQ6kTileRows] = {};
+  for (std::size_t b = 0; b < input->blocks; ++b) {
+    std::int32_t products[kQ6kTileRows] = {};
+    for (std::size_t s = 0; s < kQ6kBlock / kQ6kStepCols; ++s) {
+      if (s % kQ6kSteps == 0 && s != 0) at += kQ6kQuarterBytes;
+      const std::uint8_t* const scales = at + s % kQ6kSteps * kQ6kTileRows;
+      const std::uint8_t* codes = at + kQ6kSteps * kQ6kTileRows + s % kQ6kSteps * kQ6kStepBytes;
+      const std::int8_t* const q = input->q + b * kQ6kBlock + s * kQ6kStepCols;
+      for (std::size_t r = 0; r < kQ6kTileRows; ++r, codes += 4) {
+        std::int32_t sum = input->offsets[b * (kQ6kBlock / kQ6kStepCols) + s];
+        for (std::size_t i = 0; i < 4; ++i) {
+          const int v[3] = {codes[i], codes[64 + i], codes[128 + i]};
+          for (std::size_t j = 0; j < 3; ++j) sum += (v[j] & 63) * q[4 * j + i];
+          sum += (v[0] >> 6 | v[1] >> 6 << 2 | v[2] >> 6 << 4) * q[12 + i];
         }
-        product += static_cast<std::int8_t>(rows[kQ6kScales + s]) * sum;
+        products[r] += static_cast<std::int8_t>(scales[r]) * sum;
       }
-      sums[b % 4] += q6k_scale(rows) * input->scales[b] * static_cast<float>(product);
     }
-    out[r] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    at += kQ6kQuarterBytes;
+    for (std::size_t r = 0; r < kQ6kTileRows; ++r) {
+      std::uint16_t d = 0;
+      std::memcpy(&d, tile + b * kQ6kTileDBytes + 2 * r, sizeof d);
+      sums[b % 4][r] += half_to_float(d) * input->scales[b] * static_cast<float>(products[r]);
+    }
+  }
+  for (std::size_t r = 0; r < kQ6kTileRows; ++r) {
+    out[r] = (sums[0][r] + sums[1][r]) + (sums[2][r] + sums[3][r]);
   }
 }
 
@@ -71,12 +84,12 @@ void real_rows(const std::uint8_t* rows, std::size_t count, std::size_t cols, co
 }
 
 // Rows that stay in the first-level cache while every token passes over them.
-constexpr std::size_t kRowBlock = 16;
+constexpr std::size_t kRowBlock = kQ6kTileRows;
 
 }  // namespace
 
 constinit const HeadTable head_scalar{.needs = {},
-                                      .q6k_rows = q6k_rows,
+                                      .q6k_tile = q6k_tile,
                                       .f32_rows = real_rows<RowFormat::kF32, f32_at>,
                                       .f16_rows = real_rows<RowFormat::kF16, f16_at>,
                                       .bf16_rows = real_rows<RowFormat::kBF16, bf16_at>,
@@ -115,15 +128,19 @@ void HeadInput::reserve(const RowTensor& head, std::size_t tokens) {
     grow(real_, tokens * cols_ * sizeof(float));
     return;
   }
+  if (head.layout != RowLayout::kTiles) {
+    throw std::invalid_argument("a head in Q6_K is multiplied in tiles");
+  }
   blocks_ = cols_ / kQ6kBlock;
   grow(q_, tokens * cols_);
-  grow(sixteens_, tokens * cols_ / 16 * sizeof(std::int16_t));
-  grow(scales_, tokens * ((blocks_ + 3) / 4 * 4) * sizeof(float));
+  grow(offsets_, tokens * (cols_ / kQ6kStepCols) * sizeof(std::int32_t));
+  grow(scales_, tokens * blocks_ * sizeof(float));
 }
 
 Q6kInput HeadInput::q6k(std::size_t token) const {
-  return {q_.as<std::int8_t>() + token * cols_, sixteens_.as<std::int16_t>() + token * (cols_ / 16),
-          scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4), blocks_};
+  return {q_.as<std::int8_t>() + token * cols_,
+          offsets_.as<std::int32_t>() + token * (cols_ / kQ6kStepCols),
+          scales_.as<float>() + token * blocks_, blocks_};
 }
 
 void HeadInput::set(std::size_t token, const float* hidden) {
@@ -132,9 +149,8 @@ void HeadInput::set(std::size_t token, const float* hidden) {
     return;
   }
   auto* const q = q_.as<std::int8_t>() + token * cols_;
-  auto* const sixteens = sixteens_.as<std::int16_t>() + token * (cols_ / 16);
-  auto* const scales = scales_.as<float>() + token * ((blocks_ + 3) / 4 * 4);
-  std::fill_n(scales, (blocks_ + 3) / 4 * 4, 0.0F);
+  auto* const offsets = offsets_.as<std::int32_t>() + token * (cols_ / kQ6kStepCols);
+  auto* const scales = scales_.as<float>() + token * blocks_;
   for (std::size_t b = 0; b < blocks_; ++b) {
     const float max = max_magnitude(hidden + b * kQ6kBlock, kQ6kBlock);
     // A block of zeros, or so small that 127/max overflows: its product is nothing.
@@ -142,10 +158,10 @@ void HeadInput::set(std::size_t token, const float* hidden) {
     scales[b] = max / 127.0F;
     round_to_int8(hidden + b * kQ6kBlock, factor, kQ6kBlock, q + b * kQ6kBlock);
   }
-  for (std::size_t i = 0; i < cols_ / 16; ++i) {
-    int sum = 0;
-    for (std::size_t j = 0; j < 16; ++j) sum += q[16 * i + j];
-    sixteens[i] = static_cast<std::int16_t>(sum);
+  for (std::size_t i = 0; i < cols_ / kQ6kStepCols; ++i) {
+    std::int32_t sum = 0;
+    for (std::size_t j = 0; j < kQ6kStepCols; ++j) sum += q[kQ6kStepCols * i + j];
+    offsets[i] = -32 * sum;
   }
 }
 
@@ -159,17 +175,22 @@ void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, st
                    float* logits) {
   const HeadTable& table = best_head_table();
   const RealRows real_rows = real_rows_of(table, head.format);
-  const std::size_t row_bytes = head.row_bytes();
-  const auto multiply = [&](std::size_t r, std::size_t count) {
-    const std::uint8_t* rows = head.data + r * row_bytes;
+  const std::size_t block_bytes =
+      real_rows != nullptr ? kRowBlock * head.row_bytes() : q6k_tile_bytes(head.cols / kQ6kBlock);
+  const auto multiply = [&](std::size_t block) {
+    const std::uint8_t* const rows = head.data + block * block_bytes;
+    const std::size_t first = block * kRowBlock;
+    const std::size_t count = std::min(kRowBlock, head.rows - first);
     for (std::size_t t = 0; t < tokens; ++t) {
-      float* out = logits + t * head.rows + r;
+      float* const out = logits + t * head.rows + first;
       if (real_rows != nullptr) {
         real_rows(rows, count, head.cols, input.real(t), out);
-      } else {
-        const Q6kInput token = input.q6k(t);
-        table.q6k_rows(rows, count, &token, out);
+        continue;
       }
+      const Q6kInput token = input.q6k(t);
+      float sixteen[kQ6kTileRows];
+      table.q6k_tile(rows, &token, sixteen);
+      std::copy_n(sixteen, count, out);
     }
   };
   // Threads do not get equal shares of the memory's bandwidth: with static blocks the faster one
@@ -178,10 +199,7 @@ void multiply_head(Flow& flow, const RowTensor& head, const HeadInput& input, st
   flow.step([&](Worker& worker) {
     worker.loop((head.rows + kRowBlock - 1) / kRowBlock, kBlocks,
                 [&](std::size_t begin, std::size_t end) {
-                  for (std::size_t i = begin; i < end; ++i) {
-                    const std::size_t r = i * kRowBlock;
-                    multiply(r, std::min(kRowBlock, head.rows - r));
-                  }
+                  for (std::size_t i = begin; i < end; ++i) multiply(i);
                 });
   });
 }

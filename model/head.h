@@ -1,5 +1,5 @@
 // Logits: the output head's rows times a token's final hidden state. Rows are read in the format
-// in which they lie (f32, f16, bf16, Q8_0, Q6_K), split among the team in static blocks.
+// in which they lie (f32, f16, bf16, Q8_0, tiles of Q6_K), split among the team in static blocks.
 //
 // Q6_K: the hidden state becomes int8 by blocks of 256 (scale = max/127). A block's product is an
 // exact integer, Σ_s scales[s] · Σ_{i<16} q·x; block b adds d · scale · product to float sum b mod
@@ -20,7 +20,8 @@ namespace ryz {
 // The hidden states of some tokens in the form that a head's format is multiplied with.
 class HeadInput {
  public:
-  // Not inside a Flow. `head.cols` must be a multiple of 256 for Q6_K, of 32 for the others.
+  // Not inside a Flow. `head.cols` must be a multiple of 256 for Q6_K, of 32 for the others; throws
+  // std::invalid_argument for Q6_K that is not in tiles.
   void reserve(const RowTensor& head, std::size_t tokens);
 
   // Different tokens may be set by different workers.
@@ -35,7 +36,7 @@ class HeadInput {
   std::size_t blocks_ = 0;
   Buffer real_;
   Buffer q_;
-  Buffer sixteens_;
+  Buffer offsets_;
   Buffer scales_;
 };
 

@@ -11,9 +11,9 @@ namespace ryz {
 
 // A hidden state in int8, blocks of 256.
 struct Q6kInput {
-  const std::int8_t* q = nullptr;          // [blocks · 256]
-  const std::int16_t* sixteens = nullptr;  // [blocks · 16], Σ of 16 consecutive q
-  const float* scales = nullptr;           // [blocks], zeros up to a multiple of 4
+  const std::int8_t* q = nullptr;         // [blocks · 256]
+  const std::int32_t* offsets = nullptr;  // [blocks · 16], -32 · Σ of 16 consecutive q
+  const float* scales = nullptr;          // [blocks]
   std::size_t blocks = 0;
 };
 
@@ -23,8 +23,8 @@ using RealRows = void (*)(const std::uint8_t* rows, std::size_t count, std::size
 
 struct HeadTable {
   IsaSet needs;
-  // out[r] = row r · input for `count` rows that follow each other.
-  void (*q6k_rows)(const std::uint8_t* rows, std::size_t count, const Q6kInput* input, float* out);
+  // out[r] = row r · input for the 16 rows of a tile of model/q6k_tiles.h.
+  void (*q6k_tile)(const std::uint8_t* tile, const Q6kInput* input, float* out);
   RealRows f32_rows;
   RealRows f16_rows;
   RealRows bf16_rows;

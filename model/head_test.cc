@@ -5,9 +5,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 #include "kernels/cpu.h"
 #include "model/float16.h"
+#include "model/q6k.h"
+#include "model/q6k_tiles.h"
 #include "model/random.h"
 
 // LLVM's OpenMP loses some bytes of its own where a team grows past its first table of threads.
@@ -50,9 +53,19 @@ struct Head {
         }
       }
     }
-    tensor.data = bytes.data();
+    place();
   }
-  std::vector<std::uint8_t> bytes;
+  // What `tensor` reads, once bytes are filled: tiles of them where they are Q6_K.
+  void place() {
+    tensor.data = bytes.data();
+    if (tensor.format != RowFormat::kQ6K) return;
+    tensor.layout = RowLayout::kTiles;
+    if (tiles.size() == 0) tiles = Buffer(tensor.bytes());
+    q6k_pack_rows(bytes.data(), tensor.rows, tensor.cols / 256, tiles.as<std::uint8_t>());
+    tensor.data = tiles.as<std::uint8_t>();
+  }
+  std::vector<std::uint8_t> bytes;  // rows as a file has them
+  Buffer tiles;
   RowTensor tensor;
 };
 
@@ -102,9 +115,11 @@ TEST_P(HeadIsa, GivesTheBitsOfTheScalarCode) {
       input.reserve(q6k.tensor, 1);
       input.set(0, hidden.data());
       const Q6kInput token = input.q6k(0);
-      head_scalar.q6k_rows(q6k.bytes.data(), rows, &token, expected.data());
-      table.q6k_rows(q6k.bytes.data(), rows, &token, got.data());
-      EXPECT_TRUE(same(expected, got)) << "q6_k " << rows << " x " << cols;
+      std::vector<float> tile(kQ6kTileRows);
+      std::vector<float> got_tile(kQ6kTileRows);
+      head_scalar.q6k_tile(q6k.tensor.data, &token, tile.data());
+      table.q6k_tile(q6k.tensor.data, &token, got_tile.data());
+      EXPECT_TRUE(same(tile, got_tile)) << "q6_k " << rows << " x " << cols;
       for (const RowFormat format : kRealFormats) {
         const Head head(rows, cols, format);
         real_rows_of(head_scalar, format)(head.bytes.data(), rows, cols, hidden.data(),
@@ -130,15 +145,16 @@ TEST_P(HeadIsa, HasRoomForTheLargestSums) {
         std::memset(head.bytes.data() + 192, scale, 16);
         const std::uint16_t one = float_to_half(1.0F);
         std::memcpy(head.bytes.data() + 208, &one, 2);
+        head.place();
         const std::vector<float> hidden(256, sign);
         HeadInput input;
         input.reserve(head.tensor, 1);
         input.set(0, hidden.data());
         const Q6kInput token = input.q6k(0);
-        float got = 0.0F;
-        table.q6k_rows(head.bytes.data(), 1, &token, &got);
+        float got[kQ6kTileRows] = {};
+        table.q6k_tile(head.tensor.data, &token, got);
         const double q = quant == 0 ? -32 : 31;
-        EXPECT_FLOAT_EQ(got, static_cast<float>(256.0 * q * scale * sign));
+        EXPECT_FLOAT_EQ(got[0], static_cast<float>(256.0 * q * scale * sign));
       }
     }
   }
@@ -146,6 +162,60 @@ TEST_P(HeadIsa, HasRoomForTheLargestSums) {
 
 INSTANTIATE_TEST_SUITE_P(Isa, HeadIsa, testing::ValuesIn(kTables),
                          [](const auto& info) { return info.param.name; });
+
+TEST(Head, TilesHoldTheRowsTheyWereMadeFrom) {
+  for (const std::size_t cols : {256u, 512u, 768u, 2560u}) {
+    for (const std::size_t rows : {1u, 15u, 16u, 17u, 50u}) {
+      const Head head(rows, cols, RowFormat::kQ6K);
+      const RowTensor as_file{head.bytes.data(), rows, cols, RowFormat::kQ6K};
+      std::vector<std::uint8_t> row(as_file.row_bytes());
+      std::vector<float> expected(cols);
+      std::vector<float> got(cols);
+      for (std::size_t r = 0; r < rows; ++r) {
+        head.tensor.copy_row(r, row.data());
+        EXPECT_EQ(std::memcmp(row.data(), as_file.data + r * row.size(), row.size()), 0) << r;
+        as_file.read_row(r, expected.data());
+        head.tensor.read_row(r, got.data());
+        EXPECT_TRUE(same(expected, got)) << r;
+      }
+    }
+  }
+}
+
+// Byte by byte what model/q6k_tiles.h says.
+TEST(Head, TilesLieAsDescribed) {
+  constexpr std::size_t kBlocks = 3;
+  const Head head(18, kBlocks * 256, RowFormat::kQ6K);
+  const std::uint8_t* const tiles = head.tensor.data;
+  ASSERT_EQ(head.tensor.bytes(), 2 * (128 + kBlocks * 4 * (64 + 4 * 192)));
+  for (std::size_t r = 0; r < 32; ++r) {
+    const std::uint8_t* const tile = tiles + r / 16 * (128 + kBlocks * 3328);
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      const std::uint8_t* const block = head.bytes.data() + (r * kBlocks + b) * 210;
+      std::uint8_t codes[256] = {};
+      if (r < 18) q6k_codes(block, codes);
+      for (std::size_t i = 0; i < 2; ++i) {
+        ASSERT_EQ(tile[32 * b + 2 * (r % 16) + i], r < 18 ? block[208 + i] : 0);
+      }
+      for (std::size_t k = 0; k < 256; ++k) {
+        const std::uint8_t* const quarter = tile + 128 + (b * 4 + k / 64) * 832;
+        ASSERT_EQ(quarter[k % 64 / 16 * 16 + r % 16], r < 18 ? block[192 + k / 16] : 0);
+        const std::uint8_t* const step = quarter + 64 + k % 64 / 16 * 192 + 4 * (r % 16) + k % 4;
+        const std::size_t v = k % 16 / 4;
+        const int code =
+            v < 3 ? step[64 * v] & 63 : step[0] >> 6 | step[64] >> 6 << 2 | step[128] >> 6 << 4;
+        ASSERT_EQ(code, codes[k]) << r << " " << b << " " << k;
+      }
+    }
+  }
+}
+
+TEST(Head, RowsOfQ6KAreNotMultipliedAsAFileHasThem) {
+  Head head(16, 256, RowFormat::kQ6K);
+  head.tensor.layout = RowLayout::kRows;
+  HeadInput input;
+  EXPECT_THROW(input.reserve(head.tensor, 1), std::invalid_argument);
+}
 
 TEST(Head, IsTheProductOfRowsAndHiddenState) {
   for (const RowFormat format : kFormats) {

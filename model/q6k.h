@@ -21,17 +21,32 @@ inline constexpr std::size_t kQ6kHigh = 128;    // where qh begins
 inline constexpr std::size_t kQ6kScales = 192;  // where scales begin
 inline constexpr std::size_t kQ6kD = 208;       // where d begins
 
-// The block's 256 quants, in order.
-inline void q6k_quants(const std::uint8_t* block, std::int8_t* quants) {
+// The block's 256 codes q + 32, in order.
+inline void q6k_codes(const std::uint8_t* block, std::uint8_t* codes) {
   for (std::size_t half = 0; half < 2; ++half) {
     const std::uint8_t* low = block + 64 * half;
     const std::uint8_t* high = block + kQ6kHigh + 32 * half;
-    std::int8_t* out = quants + 128 * half;
+    std::uint8_t* out = codes + 128 * half;
     for (std::size_t l = 0; l < 32; ++l) {
-      out[l] = static_cast<std::int8_t>(((low[l] & 15) | (high[l] & 3) << 4) - 32);
-      out[l + 32] = static_cast<std::int8_t>(((low[l + 32] & 15) | (high[l] >> 2 & 3) << 4) - 32);
-      out[l + 64] = static_cast<std::int8_t>((low[l] >> 4 | (high[l] >> 4 & 3) << 4) - 32);
-      out[l + 96] = static_cast<std::int8_t>((low[l + 32] >> 4 | high[l] >> 6 << 4) - 32);
+      out[l] = static_cast<std::uint8_t>((low[l] & 15) | (high[l] & 3) << 4);
+      out[l + 32] = static_cast<std::uint8_t>((low[l + 32] & 15) | (high[l] >> 2 & 3) << 4);
+      out[l + 64] = static_cast<std::uint8_t>(low[l] >> 4 | (high[l] >> 4 & 3) << 4);
+      out[l + 96] = static_cast<std::uint8_t>(low[l + 32] >> 4 | high[l] >> 6 << 4);
+    }
+  }
+}
+
+// The other way round: ql and qh of a block.
+inline void q6k_put_codes(const std::uint8_t* codes, std::uint8_t* block) {
+  for (std::size_t half = 0; half < 2; ++half) {
+    std::uint8_t* low = block + 64 * half;
+    std::uint8_t* high = block + kQ6kHigh + 32 * half;
+    const std::uint8_t* c = codes + 128 * half;
+    for (std::size_t l = 0; l < 32; ++l) {
+      low[l] = static_cast<std::uint8_t>((c[l] & 15) | (c[l + 64] & 15) << 4);
+      low[l + 32] = static_cast<std::uint8_t>((c[l + 32] & 15) | (c[l + 96] & 15) << 4);
+      high[l] = static_cast<std::uint8_t>(c[l] >> 4 | c[l + 32] >> 4 << 2 | c[l + 64] >> 4 << 4 |
+                                          c[l + 96] >> 4 << 6);
     }
   }
 }

@@ -4,20 +4,19 @@
 
 #include "model/float16.h"
 #include "model/q6k.h"
+#include "model/q6k_tiles.h"
 #include "model/weights.h"
 
 namespace ryz {
 namespace {
 
-void q6k_row(const std::uint8_t* block, std::size_t blocks, float* out) {
-  for (std::size_t b = 0; b < blocks; ++b, block += kQ6kBlockBytes, out += kQ6kBlock) {
-    std::int8_t quants[kQ6kBlock];
-    q6k_quants(block, quants);
-    const float d = q6k_scale(block);
-    for (std::size_t k = 0; k < kQ6kBlock; ++k) {
-      const auto sub_scale = static_cast<std::int8_t>(block[kQ6kScales + k / kQ6kSubBlock]);
-      out[k] = d * static_cast<float>(sub_scale * quants[k]);
-    }
+void q6k_block(const std::uint8_t* block, float* out) {
+  std::uint8_t codes[kQ6kBlock];
+  q6k_codes(block, codes);
+  const float d = q6k_scale(block);
+  for (std::size_t k = 0; k < kQ6kBlock; ++k) {
+    const auto sub_scale = static_cast<std::int8_t>(block[kQ6kScales + k / kQ6kSubBlock]);
+    out[k] = d * static_cast<float>(sub_scale * (codes[k] - 32));
   }
 }
 
@@ -77,7 +76,34 @@ std::size_t RowTensor::row_bytes() const {
   return 0;
 }
 
+std::size_t RowTensor::bytes() const {
+  if (layout == RowLayout::kRows) return rows * row_bytes();
+  return (rows + kQ6kTileRows - 1) / kQ6kTileRows * q6k_tile_bytes(cols / kQ6kBlock);
+}
+
+void RowTensor::copy_row(std::size_t row, std::uint8_t* out) const {
+  if (layout == RowLayout::kRows) {
+    std::memcpy(out, data + row * row_bytes(), row_bytes());
+    return;
+  }
+  const std::size_t blocks = cols / kQ6kBlock;
+  const std::uint8_t* const tile = data + row / kQ6kTileRows * q6k_tile_bytes(blocks);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    q6k_unpack_block(tile, blocks, row % kQ6kTileRows, b, out + b * kQ6kBlockBytes);
+  }
+}
+
 void RowTensor::read_row(std::size_t row, float* out) const {
+  if (layout == RowLayout::kTiles) {
+    const std::size_t blocks = cols / kQ6kBlock;
+    const std::uint8_t* const tile = data + row / kQ6kTileRows * q6k_tile_bytes(blocks);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      std::uint8_t block[kQ6kBlockBytes];
+      q6k_unpack_block(tile, blocks, row % kQ6kTileRows, b, block);
+      q6k_block(block, out + b * kQ6kBlock);
+    }
+    return;
+  }
   const std::uint8_t* bytes = data + row * row_bytes();
   switch (format) {
     case RowFormat::kF32:
@@ -108,7 +134,9 @@ void RowTensor::read_row(std::size_t row, float* out) const {
       }
       return;
     case RowFormat::kQ6K:
-      q6k_row(bytes, cols / kQ6kBlock, out);
+      for (std::size_t b = 0; b < cols / kQ6kBlock; ++b) {
+        q6k_block(bytes + b * kQ6kBlockBytes, out + b * kQ6kBlock);
+      }
       return;
   }
 }

@@ -52,14 +52,19 @@ struct TernaryTensor {
 enum class RowFormat : std::uint8_t { kF32, kF16, kBF16, kQ80, kQ6K };
 inline constexpr std::size_t kQ80Block = 32;
 inline constexpr std::size_t kQ80BlockBytes = 34;
+// Row after row as files have them, or Q6_K in the tiles of model/q6k_tiles.h.
+enum class RowLayout : std::uint8_t { kRows, kTiles };
 struct RowTensor {
   const std::uint8_t* data = nullptr;
   std::size_t rows = 0;
   std::size_t cols = 0;
   RowFormat format = RowFormat::kF32;
+  RowLayout layout = RowLayout::kRows;
 
-  std::size_t row_bytes() const;
-  void read_row(std::size_t row, float* out) const;  // cols floats
+  std::size_t row_bytes() const;                            // of a row in a file
+  std::size_t bytes() const;                                // of all rows, as they lie
+  void copy_row(std::size_t row, std::uint8_t* out) const;  // as a file has it
+  void read_row(std::size_t row, float* out) const;         // cols floats
 };
 const char* row_format_name(RowFormat format);
 
@@ -86,17 +91,18 @@ struct Weights {
   // the views asks after reading.
   void check_source() const;
 
-  std::size_t head_bytes() const { return head.rows * head.row_bytes(); }
+  std::size_t head_bytes() const { return head.bytes(); }
 };
 
 // From a GGUF file, memory-mapped; throws InputError for anything that is not a usable model. The
-// head is copied out of the mapping; matrices, and the embedding where it is not the head, are not.
+// head is copied out of the mapping, into tiles if it is Q6_K; matrices, and the embedding where it
+// is not the head, are not.
 Weights load_weights(const std::string& path, Team& team);
 
 // The same as views into the bytes of `file`, which must outlive them: nothing is copied but norms.
 Weights view_weights(const Gguf& file, Team& team);
 
-// Random weights of a shape, the same for any number of threads; head in Q6_K.
+// Random weights of a shape, the same for any number of threads; head in tiles of Q6_K.
 Weights make_weights(const Config& config, std::uint64_t seed, Team& team);
 
 // `model` is a path of an existing file, or else a preset's name; throws InputError naming both

@@ -10,6 +10,8 @@
 #include "model/gguf.h"
 #include "model/head.h"
 #include "model/mapped_file.h"
+#include "model/q6k.h"
+#include "model/q6k_tiles.h"
 #include "model/weights.h"
 
 namespace ryz {
@@ -297,22 +299,30 @@ struct Storage {
 // it, and a file's small pages cost a stream more than the large ones of a Buffer. What was copied
 // need not stay in memory twice.
 void place_head(Weights& weights, Buffer& buffer, Team& team) {
-  constexpr std::size_t kPiece = std::size_t{4} << 20;
+  constexpr std::size_t kPieceTiles = 128;  // 4 MB of 2b4t's
   const bool tied = weights.head.data == weights.embedding.data;
-  buffer = Buffer(weights.head_bytes());
-  const std::uint8_t* const from = weights.head.data;
+  RowTensor placed = weights.head;
+  if (placed.format == RowFormat::kQ6K) placed.layout = RowLayout::kTiles;
+  buffer = Buffer(placed.bytes());
   auto* const to = buffer.as<std::uint8_t>();
+  placed.data = to;
+  const std::size_t row = placed.row_bytes();
+  const std::uint8_t* const from = weights.head.data;
   team.run([&](Worker& worker) {
-    const Chunk rows = head_rows(weights.head, worker);
-    const std::size_t row = weights.head.row_bytes();
-    for (std::size_t at = rows.begin * row; at < rows.end * row; at += kPiece) {
-      const std::size_t n = std::min(kPiece, rows.end * row - at);
-      std::memcpy(to + at, from + at, n);
-      weights.file->drop({from + at, n});
+    const Chunk rows = head_rows(placed, worker);
+    for (std::size_t r = rows.begin; r < rows.end; r += kPieceTiles * kQ6kTileRows) {
+      const std::size_t n = std::min(kPieceTiles * kQ6kTileRows, rows.end - r);
+      if (placed.layout == RowLayout::kRows) {
+        std::memcpy(to + r * row, from + r * row, n * row);
+      } else {
+        q6k_pack_rows(from + r * row, n, placed.cols / kQ6kBlock,
+                      to + r / kQ6kTileRows * q6k_tile_bytes(placed.cols / kQ6kBlock));
+      }
+      weights.file->drop({from + r * row, n * row});
     }
   });
-  weights.head.data = to;
-  if (tied) weights.embedding.data = to;
+  weights.head = placed;
+  if (tied) weights.embedding = placed;
 }
 
 // Of everything but the weights themselves, and of some bytes of each tensor.

@@ -1,5 +1,6 @@
 // Random weights of a preset's shape. Every row is a random stream of its own, numbered by tensor
 // and row, so that any thread can make any row.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include "model/fnv.h"
 #include "model/head.h"
 #include "model/q6k.h"
+#include "model/q6k_tiles.h"
 #include "model/random.h"
 #include "model/weights.h"
 
@@ -96,10 +98,10 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team) {
   weights.hash = hash_of(config, seed);
 
   auto storage = std::make_shared<std::vector<Buffer>>();
-  weights.embedding = {nullptr, config.vocab, config.embd, RowFormat::kQ6K};
+  weights.embedding = {nullptr, config.vocab, config.embd, RowFormat::kQ6K, RowLayout::kTiles};
   const std::size_t embedding_row = weights.embedding.row_bytes();
   std::uint8_t* const embedding =
-      storage->emplace_back(config.vocab * embedding_row).as<std::uint8_t>();
+      storage->emplace_back(weights.embedding.bytes()).as<std::uint8_t>();
   weights.embedding.data = embedding;
   weights.head = weights.embedding;
   weights.output_norm.assign(config.embd, 1.0F);
@@ -137,11 +139,17 @@ Weights make_weights(const Config& config, std::uint64_t seed, Team& team) {
       const std::size_t end = n * (worker.index() + 1) / worker.count();
       for (std::size_t r = n * worker.index() / worker.count(); r < end; ++r) body(r);
     };
-    // Each row of the head by the worker that will read it.
+    // Each tile of the head by the worker that will read it.
     const Chunk mine = head_rows(weights.head, worker);
-    for (std::size_t r = mine.begin; r < mine.end; ++r) {
-      fill_q6k_row(Random(seed, stream(0, r)), embedding + r * embedding_row,
-                   config.embd / kQ6kBlock);
+    const std::size_t blocks = config.embd / kQ6kBlock;
+    std::vector<std::uint8_t> sixteen(kQ6kTileRows * embedding_row);
+    for (std::size_t r = mine.begin; r < mine.end; r += kQ6kTileRows) {
+      const std::size_t n = std::min(kQ6kTileRows, mine.end - r);
+      for (std::size_t i = 0; i < n; ++i) {
+        fill_q6k_row(Random(seed, stream(0, r + i)), sixteen.data() + i * embedding_row, blocks);
+      }
+      q6k_pack_rows(sixteen.data(), n, blocks,
+                    embedding + r / kQ6kTileRows * q6k_tile_bytes(blocks));
     }
     for (std::size_t i = 0; i < starts.size(); ++i) {
       const TernaryTensor& tensor = weights.layers[i / kSites].site[i % kSites];

@@ -43,8 +43,8 @@ inline void prefetch_l2(const void* p, std::size_t ahead) {
 }
 
 // For one token, which reads every code once, as one stream: asks for the line kFarAhead past the
-// one at `line`. AVX-512 kernels do as stream_prefetch() says; base3-x32's and the head's as
-// certain_prefetch() does, and all AVX2 kernels ask for the L2 cache: they do more between two
+// one at `line`. AVX-512 kernels and the head do as stream_prefetch() says; base3-x32's does
+// as certain_prefetch() does, and all AVX2 kernels ask for the L2 cache: they do more between two
 // loads than a core looks ahead over, and on a Zen 3 whose cores had busy siblings not asking lost.
 //
 // Kernels load a line, ask for the one ahead, do the line's arithmetic, and only then go on to the
