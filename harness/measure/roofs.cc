@@ -47,7 +47,7 @@ std::uint64_t timed_pass(Team& team, const Buffer& buffer, const ClockNs& now, A
   });
   std::uint64_t total = 0;
   for (const WorkerSum& sum : sums) total += sum.value;
-  if (total != kWord * (pages(buffer) * kWordsPerPage / kLineWords)) {
+  if (total != kWord * (pages(buffer) * kWordsPerPage / kLineWords * kWordsSummed)) {
     throw std::runtime_error("the bandwidth test read other bytes than it had written");
   }
   if (end <= begin) throw std::runtime_error("the clock stood still during the bandwidth test");
@@ -65,9 +65,9 @@ ClockNs steady_clock_ns() {
 }
 
 std::size_t roof_buffer_bytes(std::uint64_t llc_bytes, std::uint64_t available_bytes) {
-  constexpr std::uint64_t kLeast = 64 * kMiB;
+  constexpr std::uint64_t kLeast = 256 * kMiB;
   constexpr std::uint64_t kMost = 512 * kMiB;
-  std::uint64_t bytes = std::clamp(llc_bytes > kMost ? kMost : 4 * llc_bytes, kLeast, kMost);
+  std::uint64_t bytes = std::clamp(llc_bytes > kMost ? kMost : 16 * llc_bytes, kLeast, kMost);
   if (available_bytes != 0) bytes = std::min(bytes, available_bytes / 4);
   return std::max<std::uint64_t>(kPage, bytes / kPage * kPage);
 }

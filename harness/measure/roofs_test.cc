@@ -15,9 +15,10 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-TEST(RoofBuffer, FourTimesTheCachesWithinBounds) {
-  EXPECT_EQ(roof_buffer_bytes(32 * kMiB, 0), 128 * kMiB);
-  EXPECT_EQ(roof_buffer_bytes(0, 0), 64 * kMiB);  // nothing known
+TEST(RoofBuffer, SixteenTimesTheCachesWithinBounds) {
+  EXPECT_EQ(roof_buffer_bytes(24 * kMiB, 0), 384 * kMiB);
+  EXPECT_EQ(roof_buffer_bytes(32 * kMiB, 0), 512 * kMiB);
+  EXPECT_EQ(roof_buffer_bytes(0, 0), 256 * kMiB);  // nothing known
   EXPECT_EQ(roof_buffer_bytes(480 * kMiB, 0),
             512 * kMiB);  // a shared cache of which we have a slice
   EXPECT_EQ(roof_buffer_bytes(~0ULL, 0), 512 * kMiB);
