@@ -192,6 +192,8 @@ struct Roofline {
   std::optional<double> gmac_ratio =
       {};                  // of the int8 multiply-add rate measured for as many threads
   std::string bound = {};  // "memory", "compute" or "overhead": see reports/README.md
+  // Of what bare reads got right before each sample, on its threads; the median.
+  std::optional<double> beside_ratio = {};
   bool operator==(const Roofline&) const = default;
 };
 

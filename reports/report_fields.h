@@ -240,6 +240,7 @@ void fields(A& a, Of<A, Roofline>& v) {
   a.later("gmac_per_s", v.gmac_per_s);
   a.later("gmac_ratio", v.gmac_ratio);
   a.later("bound", v.bound);
+  a.later("beside_ratio", v.beside_ratio);
 }
 
 template <class A>

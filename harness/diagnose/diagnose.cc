@@ -10,6 +10,7 @@
 #include "harness/diagnose/ladder.h"
 #include "harness/diagnose/projection.h"
 #include "harness/diagnose/report_head.h"
+#include "harness/diagnose/roofline.h"
 #include "harness/diagnose/scaling.h"
 #include "harness/diagnose/self_test.h"
 #include "harness/measure/calibration.h"
@@ -75,9 +76,6 @@ std::vector<CellSpec> planned_cells(const LabOptions& options) {
 
 // Everything a run of either command shares.
 class Lab {
-  // A share of a roof from which on it is what holds a cell back.
-  static constexpr double kBoundRatio = 0.70;
-
  public:
   Lab(const LabOptions& options, const Catalogue& catalogue, Report& report)
       : options_(options),
@@ -135,17 +133,7 @@ class Lab {
   }
 
   void conclude() {
-    for (Cell& cell : report_.cells) {
-      // What fits in the caches is not read from memory: its roof is another.
-      if (!cell.roofline || !cell.tok_per_s) continue;
-      report::Roofline& roof = *cell.roofline;
-      if (cell.weights_bytes + model_of(cell).head_bytes > report_.machine.hard.llc_bytes) {
-        for (const report::Bandwidth& b : report_.read_bandwidth) {
-          if (b.threads == cell.threads) roof.roof_ratio = roof.gb_per_s / b.gb_per_s;
-        }
-      }
-      multiply_roof(cell, roof);
-    }
+    for (Cell& cell : report_.cells) fill_roofline(report_, ReferenceWork::kWindowBytes, cell);
     report_.curves =
         scaling_curves(report_.cells, std::max(options_.curve_threads, most_), all_cores_);
     for (report::Curve& curve : report_.curves) {
@@ -184,12 +172,6 @@ class Lab {
     return options_.ladder_model.empty() ? options_.model : options_.ladder_model;
   }
 
-  const report::Model& model_of(const Cell& cell) const {
-    const auto model = std::find_if(report_.models.begin(), report_.models.end(),
-                                    [&](const report::Model& m) { return m.source == cell.model; });
-    return model == report_.models.end() ? report_.models.front() : *model;
-  }
-
   // The measured points that the curve's replay can be judged by.
   void hold_against_measured(const report::Curve& curve, const ProjectionSource& source) {
     const auto cell = [&](const std::string& id) {
@@ -209,19 +191,6 @@ class Lab {
         report_.predictions.push_back(std::move(*prediction));
       }
     }
-  }
-
-  void multiply_roof(const Cell& cell, report::Roofline& roof) const {
-    const report::Model& m = model_of(cell);
-    roof.gmac_per_s = static_cast<double>(m.ternary_weights) * cell.tok_per_s->median * 1e-9;
-    for (const report::MultiplyRate& r : report_.multiply_rate) {
-      if (r.threads == cell.threads) roof.gmac_ratio = *roof.gmac_per_s / r.gmac_per_s;
-    }
-    if (!roof.gmac_ratio) return;
-    const double memory = roof.roof_ratio.value_or(0.0);
-    roof.bound = std::max(memory, *roof.gmac_ratio) < kBoundRatio ? "overhead"
-                 : memory >= *roof.gmac_ratio                     ? "memory"
-                                                                  : "compute";
   }
 
   // Traced runs, after all samples.

@@ -140,6 +140,10 @@ std::string what_is_left(const Report& report, const Cell& cell) {
   if (r.roof_ratio) {
     text += fmt::format(", {} of the read bandwidth measured with as many threads",
                         percent_text(*r.roof_ratio));
+    if (r.beside_ratio) {
+      text += fmt::format(" and {} of what bare reads got right before each sample",
+                          percent_text(*r.beside_ratio));
+    }
   } else if (cell.weights_bytes <= report.machine.hard.llc_bytes) {
     // How fast caches can be read is no roof of this report.
     text += ", which the last-level cache has room for";

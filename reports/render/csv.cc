@@ -73,6 +73,8 @@ const std::vector<Field>& csv_fields() {
       {"gmac_ratio",
        [](const Cell& c) { return c.roofline ? number(c.roofline->gmac_ratio) : std::string(); }},
       {"bound", [](const Cell& c) { return c.roofline ? c.roofline->bound : std::string(); }},
+      {"beside_ratio",
+       [](const Cell& c) { return c.roofline ? number(c.roofline->beside_ratio) : std::string(); }},
       {"weights_bytes", [](const Cell& c) { return std::to_string(c.weights_bytes); }},
       {"table_bytes", [](const Cell& c) { return std::to_string(c.table_bytes); }},
       {"called_as_requested",

@@ -254,8 +254,8 @@ class PageData {
     Json roof = 0;
     if (c.roofline) {
       const Roofline& r = *c.roofline;
-      roof = {r.bytes_per_token,    number(r.gb_per_s),   number(r.roof_ratio),
-              number(r.gmac_per_s), number(r.gmac_ratio), strings_(r.bound)};
+      roof = {r.bytes_per_token,    number(r.gb_per_s), number(r.roof_ratio),  number(r.gmac_per_s),
+              number(r.gmac_ratio), strings_(r.bound),  number(r.beside_ratio)};
     }
     // Rounds count from 0 in nearly every cell; a sample out of turn names its own.
     Json samples = Json::array();

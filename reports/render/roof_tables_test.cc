@@ -15,7 +15,7 @@ Cell bounded(const std::string& id, double tok_per_s, const char* bound) {
   c.phase = "decode";
   c.status = Status::kOk;
   c.tok_per_s = Throughput{tok_per_s, tok_per_s, tok_per_s, 0.0, 1};
-  c.roofline = Roofline{1000, 40.5, 0.83, 150.25, 0.18, bound};
+  c.roofline = Roofline{1000, 40.5, 0.83, 150.25, 0.18, bound, 0.91};
   return c;
 }
 
@@ -40,10 +40,10 @@ TEST(RoofTables, ARowForEachCellWithASpeedTheFastestFirst) {
   ASSERT_EQ(tables.size(), 1U);
   EXPECT_EQ(tables[0].title, "decode: what bounds each cell");
   EXPECT_EQ(tables[0].table.text(80, "", false),
-            "cell     GB/s  of roof  GMAC/s  of roof  bound\n"
-            "fast    40.50      83%   150.2      18%  compute\n"
-            "middle  3.500        -       -        -  -\n"
-            "slow    40.50      83%   150.2      18%  memory\n");
+            "cell     GB/s  of roof  beside  GMAC/s  of roof  bound\n"
+            "fast    40.50      83%     91%   150.2      18%  compute\n"
+            "middle  3.500        -       -       -        -  -\n"
+            "slow    40.50      83%     91%   150.2      18%  memory\n");
 }
 
 TEST(RoofTables, LeavesOutTheSlowestAndSaysSo) {
@@ -60,8 +60,8 @@ TEST(RoofTables, AreInEveryRendering) {
   EXPECT_NE(text.find("int8 GMAC/s 842.0 at t=2"), std::string::npos) << text;
   EXPECT_NE(render_markdown(r).find("what bounds each cell"), std::string::npos);
   const std::string csv = render_csv(r);
-  EXPECT_NE(csv.find("gmac_per_s,gmac_ratio,bound"), std::string::npos);
-  EXPECT_NE(csv.find("150.25,0.18,compute"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("gmac_per_s,gmac_ratio,bound,beside_ratio"), std::string::npos);
+  EXPECT_NE(csv.find("150.25,0.18,compute,0.91"), std::string::npos) << csv;
 }
 
 TEST(PredictionTable, SaysWhatIsWithinTheLimit) {

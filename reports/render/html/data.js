@@ -26,7 +26,7 @@ function decodeCell(row) {
              product: S(error[5]), nonFinite: !!error[6], tolerance: error[7], reason: S(error[8])};
   c.speedup = next(); c.efficiency = next();
   const roof = next();
-  c.roof = roof ? {bytesPerToken: roof[0], gbPerS: roof[1], ratio: roof[2], gmac: roof[3], gmacRatio: roof[4], bound: S(roof[5])} : null;
+  c.roof = roof ? {bytesPerToken: roof[0], gbPerS: roof[1], ratio: roof[2], gmac: roof[3], gmacRatio: roof[4], bound: S(roof[5]), beside: roof[6]} : null;
   c.weightsBytes = next(); c.tableBytes = next();
   c.requested = S(next());
   c.called = next().map(pair => ({isa: S(pair[0]), calls: pair[1]}));

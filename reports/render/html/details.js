@@ -21,7 +21,7 @@ function showCell(cell) {
       ["error, logits", errorText(e.logits)],
       ["elements that differ", e.mismatches === null ? "" : String(e.mismatches)],
       ["speed-up over 1 thread", cell.speedup === null ? "" : `${num(cell.speedup)}\u00d7, efficiency ${percent(cell.efficiency)}`],
-      ["memory traffic", cell.roof ? `${bytes(cell.roof.bytesPerToken)} a token, ${num(cell.roof.gbPerS)} GB/s` + (cell.roof.ratio === null ? "" : `, ${percent(cell.roof.ratio)} of the measured roof`) : ""],
+      ["memory traffic", cell.roof ? `${bytes(cell.roof.bytesPerToken)} a token, ${num(cell.roof.gbPerS)} GB/s` + (cell.roof.ratio === null ? "" : `, ${percent(cell.roof.ratio)} of the measured roof`) + (cell.roof.beside === null ? "" : `, ${percent(cell.roof.beside)} of the reads right before each sample`) : ""],
       ["arithmetic", cell.roof && cell.roof.gmac !== null ? `${num(cell.roof.gmac)} \u00b7 10\u2079 multiply-adds/s` + (cell.roof.gmacRatio === null ? "" : `, ${percent(cell.roof.gmacRatio)} of the measured int8 rate`) : ""],
       ["nearest limit", cell.roof ? LIMIT[cell.roof.bound] : ""],
       ["where threads spent time", cell.attribution ? cell.attribution.threads.map((t, i) => `${i}: ${percent(t[0])} busy, ${percent(t[1])} taking chunks, ${percent(t[2])} waiting`).join("; ") +
@@ -57,6 +57,7 @@ function cellTable() {
       {title: "speed-up", kind: "minor", num: true, value: c => c.speedup, show: c => c.speedup === null ? "-" : num(c.speedup) + "\u00d7"},
       {title: "GB/s", kind: "minor", num: true, value: c => c.roof ? c.roof.gbPerS : null, show: c => c.roof ? num(c.roof.gbPerS) : "-"},
       {title: "of roof", kind: "minor", optional: true, num: true, value: c => c.roof ? c.roof.ratio : null, show: c => percent(c.roof ? c.roof.ratio : null), hint: "of the read bandwidth measured with as many threads; none where the data fits the caches"},
+      {title: "of reads beside", kind: "minor", optional: true, num: true, value: c => c.roof ? c.roof.beside : null, show: c => percent(c.roof ? c.roof.beside : null), hint: "of what bare reads got right before each sample, on its threads; the median"},
       {title: "limit", kind: "minor", optional: true, value: c => c.roof ? c.roof.bound : null, hint: "memory or compute where 70 % of that roof is reached, else overhead"},
       {title: "cell", kind: "phone", value: c => c.id, id: true},
     ]});
