@@ -3,8 +3,8 @@
 // a load port; a lookup is one addition whose operand is loaded: neither waits for the other's
 // units.
 //
-// Ranges of vpdpbusd's sums: as in two_bit_x32_avx512_vnni.h, a field's sums begin at a quarter of
-// the last one's: (1 + 1/4 + 1/16 + 1/64)·2^16 a group, for at most kMostGroups groups.
+// Ranges of vpdpbusd's sums: weights are 0, 1 or 2 and 16 of them a group, so a group adds at most
+// 16·2·128 = 2^12 in magnitude, for at most kMostGroups groups.
 #include <new>
 
 #include "kernels/cpu.h"
@@ -16,7 +16,7 @@
 namespace ryz {
 namespace {
 
-constexpr std::size_t kMostGroups = std::size_t{1} << 14;
+constexpr std::size_t kMostGroups = std::size_t{1} << 18;
 // Below this, building the tables costs more than they save.
 constexpr std::size_t kLeastTiles = 8;
 // Rows of a band, which vpdpbusd multiplies at a time: with three registers of rows and eight of
@@ -26,10 +26,10 @@ constexpr std::size_t kHalfRows = kTwoBitX32Rows / 2;
 // How rows are split, by kTableRows: the rows by tables for a group by vpdpbusd.
 template <std::size_t kTableRows>
 struct Split {
-  // Groups by vpdpbusd for each tile and group by tables.
-  static constexpr std::size_t kPace = kTwoBitX32Rows / kTableRows;
+  // Groups by vpdpbusd, of four fields each, for each tile and group by tables.
+  static constexpr std::size_t kPace = kTwoBitX32Rows / kTableRows / 4;
   // Tiles by tables of so many, for both to end together: a tile by vpdpbusd is 2/3 of a band,
-  // which takes 16 passes over the groups, and a tile by tables keeps pace with kPace groups.
+  // which takes four passes over the groups, and a tile by tables keeps pace with kPace groups.
   static constexpr std::size_t by_table_of(std::size_t tiles) {
     return tiles * kTableRows / (kTableRows + 3);
   }
@@ -52,12 +52,23 @@ struct BandCodes {
   const std::uint8_t* half[kBandHalves];
 };
 
-// One group: 48 rows × 4 columns × 8 tokens.
+// Weights + 1 of a field, by the mask of field 0.
+template <int kField>
+inline __m512i field_of(const std::uint8_t* codes, __m512i mask) {
+  __m512i c = load_codes(codes);
+  if constexpr (kField != 0) c = _mm512_srli_epi16(c, 2 * kField);
+  return _mm512_and_si512(c, mask);
+}
+
+// One field of a group: 48 rows × 4 columns × 8 tokens. Field after field of a group while its
+// codes are in the L1 cache: fields in place, each in a pass of its own over the groups, need no
+// shift, but had four times the codes come from the L2 cache, and were a little slower.
+template <int kField>
 inline void add_columns(const BandCodes& codes, std::size_t at, const std::uint8_t* dwords,
                         __m512i mask, Sums& sums) {
-  const __m512i c0 = _mm512_and_si512(load_codes(codes.half[0] + at), mask);
-  const __m512i c1 = _mm512_and_si512(load_codes(codes.half[1] + at), mask);
-  const __m512i c2 = _mm512_and_si512(load_codes(codes.half[2] + at), mask);
+  const __m512i c0 = field_of<kField>(codes.half[0] + at, mask);
+  const __m512i c1 = field_of<kField>(codes.half[1] + at, mask);
+  const __m512i c2 = field_of<kField>(codes.half[2] + at, mask);
 #pragma GCC unroll 8
   for (std::size_t t = 0; t < kOctet; ++t) {
     const __m512i a = broadcast_dword(reinterpret_cast<const std::int8_t*>(dwords) + 4 * t);
@@ -67,7 +78,21 @@ inline void add_columns(const BandCodes& codes, std::size_t at, const std::uint8
   }
 }
 
-// Goes through bands × octets × fields × groups, the last fastest, at any pace.
+// One group: 48 rows × 16 columns × 8 tokens; between(f) before field f.
+template <class Between>
+inline void add_group(const BandCodes& codes, std::size_t at, const std::uint8_t* dwords,
+                      __m512i mask, Sums& sums, const Between& between) {
+  between(0);
+  add_columns<0>(codes, at, dwords, mask, sums);
+  between(1);
+  add_columns<1>(codes, at, dwords + kFieldBytes, mask, sums);
+  between(2);
+  add_columns<2>(codes, at, dwords + 2 * kFieldBytes, mask, sums);
+  between(3);
+  add_columns<3>(codes, at, dwords + 3 * kFieldBytes, mask, sums);
+}
+
+// Goes through bands × octets × groups, the last fastest, at any pace.
 class Multiplier {
  public:
   struct Operands {
@@ -94,15 +119,12 @@ class Multiplier {
     const std::size_t h = first_half();
     return {{half(h), half(h + 1), half(h + 2)}};
   }
-  const std::uint8_t* dwords() const {
-    return to_.block + to_.layout.dwords(octet_, field_, group_);
-  }
-  __m512i mask() const { return _mm512_set1_epi8(static_cast<char>(3 << (2 * field_))); }
+  const std::uint8_t* dwords() const { return to_.block + to_.layout.dwords(octet_, group_); }
   Sums& sums() { return sums_; }
 
   void advance(std::size_t groups) {
     group_ += groups;
-    if (group_ == to_.layout.groups) next_field();
+    if (group_ == to_.layout.groups) next_octet();
   }
 
  private:
@@ -114,16 +136,8 @@ class Multiplier {
   void clear() {
     for (auto& a : sums_) a[0] = a[1] = a[2] = _mm512_setzero_si512();
   }
-  // The highest field comes first, as in tile_times().
-  void next_field() {
+  void next_octet() {
     group_ = 0;
-    if (field_ > 0) {
-      --field_;
-      for (auto& a : sums_) {
-        for (auto& sum : a) sum = _mm512_srai_epi32(sum, 2);
-      }
-      return;
-    }
     std::int32_t* to = to_.out + octet_ * kOctet * to_.out_stride + first_half() * kHalfRows;
     for (std::size_t t = 0; t < kOctet; ++t) {
       const __m512i minus = _mm512_set1_epi32(to_.activation_sums[octet_ * kOctet + t]);
@@ -133,7 +147,6 @@ class Multiplier {
       to += to_.out_stride;
     }
     clear();
-    field_ = 3;
     if (++octet_ < kOctets) return;
     octet_ = 0;
     half_ = first_half() + kBandHalves;
@@ -142,7 +155,6 @@ class Multiplier {
   Operands to_;
   std::size_t half_ = 0;
   std::size_t octet_ = 0;
-  std::size_t field_ = 3;
   std::size_t group_ = 0;
   Sums sums_;
 };
@@ -153,7 +165,7 @@ inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile,
   constexpr std::size_t kPace = Split<kTableRows>::kPace;
   const BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
-  const __m512i mask = multiplier.mask();
+  const __m512i mask = _mm512_set1_epi8(3);
   Sums sums;
   copy(multiplier.sums(), sums);
   std::size_t at = 0;
@@ -161,32 +173,33 @@ inline void run_both(Multiplier& multiplier, Lookups& lookups, std::size_t tile,
     const std::uint8_t* places = lookups.begin_tile(tile);
     Vector* to = lookups.sums(tile);
     for (std::size_t i = 0; i < kPace; ++i) {
+      add_group(codes, at, dwords, mask, sums, [&](std::size_t field) {
 #pragma GCC unroll 4
-      for (std::size_t r = 0; r < kTableRows; ++r) {
-        add_row<kEmpty>(lookups.tables(), places + 4 * r, to[r]);
-      }
-      add_columns(codes, at, dwords, mask, sums);
+        for (std::size_t r = field * kTableRows; r < (field + 1) * kTableRows; ++r) {
+          add_row<kEmpty>(lookups.tables(), places + 4 * r, to[r]);
+        }
+      });
       at += kTwoBitX32GroupBytes;
-      dwords += kOctet * 4;
-      places += 4 * kTableRows;
-      to += kTableRows;
+      dwords += 4 * kFieldBytes;
+      places += 4 * 4 * kTableRows;
+      to += 4 * kTableRows;
     }
   }
   copy(sums, multiplier.sums());
   multiplier.advance(n * kPace);
 }
 
-// What is left of a field.
+// What is left of a pass over the groups.
 inline void run_multiplier(Multiplier& multiplier) {
   const std::size_t n = multiplier.groups_left();
   const BandCodes codes = multiplier.codes();
   const std::uint8_t* dwords = multiplier.dwords();
-  const __m512i mask = multiplier.mask();
+  const __m512i mask = _mm512_set1_epi8(3);
   Sums sums;
   copy(multiplier.sums(), sums);
   for (std::size_t i = 0; i < n; ++i) {
-    add_columns(codes, i * kTwoBitX32GroupBytes, dwords, mask, sums);
-    dwords += kOctet * 4;
+    add_group(codes, i * kTwoBitX32GroupBytes, dwords, mask, sums, [](std::size_t) {});
+    dwords += 4 * kFieldBytes;
   }
   copy(sums, multiplier.sums());
   multiplier.advance(n);

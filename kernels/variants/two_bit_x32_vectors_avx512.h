@@ -20,18 +20,19 @@ namespace {
 constexpr std::size_t kTokens = 32;  // of a block: int16 lanes
 constexpr std::size_t kOctet = 8;
 constexpr std::size_t kOctets = kTokens / kOctet;
+constexpr std::size_t kFieldBytes = kOctet * 4;  // of a field's dwords
 constexpr std::size_t kCodes = 81;
 // Rows whose sums lie in the scratch memory: they pass through the L1 cache once a group.
 constexpr std::size_t kMostTableTiles = 96;
 
 // What multiply() reads of a block of tokens, `groups` groups of 16 columns:
-// dwords of activations [octet][field][group][8 tokens], then int8 [column][32 tokens].
+// dwords of activations [octet][group][field][8 tokens], then int8 [column][32 tokens].
 struct BlockLayout {
   std::size_t groups;
 
   std::size_t bytes() const { return groups * 2 * kTokens * kTwoBitX32GroupCols; }
-  std::size_t dwords(std::size_t octet, std::size_t field, std::size_t group) const {
-    return ((octet * 4 + field) * groups + group) * kOctet * 4;
+  std::size_t dwords(std::size_t octet, std::size_t group) const {
+    return (octet * groups + group) * 4 * kFieldBytes;
   }
   std::size_t column(std::size_t k) const {
     return groups * kTokens * kTwoBitX32GroupCols + k * kTokens;
@@ -68,7 +69,7 @@ inline void build_group(const std::int8_t* q, std::size_t stride, BlockLayout la
 #pragma GCC unroll 4
     for (std::size_t f = 0; f < 4; ++f) {
       const __m512i v = dwords[o][f / 2];
-      auto* to = reinterpret_cast<__m256i*>(block + layout.dwords(o, f, g));
+      auto* to = reinterpret_cast<__m256i*>(block + layout.dwords(o, g) + f * kFieldBytes);
       _mm256_store_si256(to,
                          f % 2 == 0 ? _mm512_castsi512_si256(v) : _mm512_extracti64x4_epi64(v, 1));
     }
