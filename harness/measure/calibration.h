@@ -1,7 +1,8 @@
 // `--kernel auto`: which kernel multiplies this model's matrices fastest on this machine, one token
-// at a time and in a batch. The matrices of one layer are multiplied by every kernel that could be
-// chosen; where the whole model overflows the last-level cache they are read from memory, as they
-// will be. A measurement of some tenths of a second, never a table of what should be fast.
+// at a time and in a batch. Every kernel that could be chosen multiplies one matrix; the best of
+// them a whole layer, in turn, packed and run as a token does it. Where the whole model overflows
+// the last-level cache weights are read from memory, as they will be. A measurement of some tenths
+// of a second, never a table of what should be fast.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct CalibratedKernel {
 };
 
 struct Calibration {
-  // Fastest first. Kernels that came out several times slower on one matrix are not in them.
+  // Fastest first; those that were measured on the whole layer, for decode one an encoding.
   std::vector<CalibratedKernel> decode;
   std::vector<CalibratedKernel> prefill;
   std::size_t batch = 0;            // tokens at once, for prefill
