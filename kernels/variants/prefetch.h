@@ -41,6 +41,15 @@ inline const char* line_ahead(const void* p, std::size_t ahead) {
 inline void prefetch_l2(const void* p, std::size_t ahead) {
   _mm_prefetch(line_ahead(p, ahead), _MM_HINT_T1);
 }
+// For what is read in some hundred cycles, once: into the L1 cache past the others, but where
+// streams are asked into the L2 cache. On Zen 4 asking that for them was no better than not asking.
+inline void prefetch_soon(const void* p, std::size_t ahead, Prefetch stream) {
+  if (stream == Prefetch::kIntoL2) {
+    prefetch_l2(p, ahead);
+  } else {
+    _mm_prefetch(line_ahead(p, ahead), _MM_HINT_NTA);
+  }
+}
 
 // For one token, which reads every code once, as one stream: asks for the line kFarAhead past the
 // one at `line`. AVX-512 kernels and the head do as stream_prefetch() says; base3-x32's does

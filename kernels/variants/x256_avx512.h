@@ -188,22 +188,24 @@ inline const std::uint8_t* codes_after(const PackedView& weights, RowRange rows,
   return x256_codes<Codes::kBlock>(weights, rows.begin / kX256Rows, g + n);
 }
 
-// Asks for the bytes at `codes` into the L2 cache, two lines a call, which is a group's table
-// built: building leaves memory idle.
+// Asks for the bytes at `codes`, two lines a call, which is a group's table built: building leaves
+// memory idle. One line and three were no better.
 class LinesAhead {
  public:
-  LinesAhead(const std::uint8_t* codes, std::size_t bytes) : codes_(codes), bytes_(bytes) {}
+  LinesAhead(const std::uint8_t* codes, std::size_t bytes, Prefetch stream)
+      : codes_(codes), bytes_(bytes), stream_(stream) {}
 
   void operator()() {
     if (at_ >= bytes_) return;
-    prefetch_l2(codes_, at_);
-    prefetch_l2(codes_, at_ + 64);
+    prefetch_soon(codes_, at_, stream_);
+    prefetch_soon(codes_, at_ + 64, stream_);
     at_ += 128;
   }
 
  private:
   const std::uint8_t* codes_;
   std::size_t bytes_;
+  Prefetch stream_;
   std::size_t at_ = 0;
 };
 
@@ -223,7 +225,8 @@ inline void build_x256(const Activations& activations, GroupRange groups, void* 
 // that lookups wait for.
 // What comes from the L2 cache costs a stream from memory as much as its own lines do: tables
 // there, built before, were slower the fewer tiles shared them, and slower still where another core
-// had built them. To ask for them ahead won nothing.
+// had built them. To ask for them ahead won nothing. To build the next block's tables between the
+// tiles of a pass, all along or before the last ones, lost: each time the stream began anew.
 template <class Codes>
 class OneToken {
  public:
@@ -278,7 +281,7 @@ class OneToken {
     const std::size_t tiles = (rows_.end - rows_.begin + kX256Rows - 1) / kX256Rows;
     Codes::build(q_, cols_, {g, g + n}, built_,
                  LinesAhead(x256_codes<Codes::kBlock>(weights_, rows_.begin / kX256Rows, g),
-                            tiles * n * kX256GroupBytes));
+                            tiles * n * kX256GroupBytes, prefetch_));
     return built_;
   }
 
