@@ -7,7 +7,7 @@
 
 namespace {
 
-// A vector of codes, or of scales, and the one far ahead asked for.
+// A vector of codes, and the one far ahead asked for.
 template <ryz::Prefetch kAsk>
 inline __m512i load_line(const std::uint8_t* line) {
   __m512i v = _mm512_load_si512(line);
@@ -31,10 +31,10 @@ inline __m512i add_quarter(__m512i product, const std::uint8_t* quarter, const s
   const __m512i six = _mm512_set1_epi8(0x3f);
   const __m512i two = _mm512_set1_epi8(3);
   const __m512i four = _mm512_set1_epi8(15);
-  const __m512i all_scales = load_line<kAsk>(quarter);
+  ryz::ask_ahead<kAsk>(quarter, product);
   const std::uint8_t* codes = quarter + ryz::kQ6kSteps * ryz::kQ6kTileRows;
 #pragma GCC unroll 4
-  for (int s = 0; s < 4; ++s) {
+  for (std::size_t s = 0; s < ryz::kQ6kSteps; ++s) {
     const __m512i a = load_line<kAsk>(codes);
     const __m512i b = load_line<kAsk>(codes + 64);
     const __m512i c = load_line<kAsk>(codes + 128);
@@ -47,7 +47,8 @@ inline __m512i add_quarter(__m512i product, const std::uint8_t* quarter, const s
     sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(b, six), broadcast(q + 4));
     sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(c, six), broadcast(q + 8));
     sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(d, six), broadcast(q + 12));
-    const __m512i scales = _mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32(all_scales, s));
+    const __m512i scales = _mm512_cvtepi8_epi32(
+        _mm_load_si128(reinterpret_cast<const __m128i*>(quarter + s * ryz::kQ6kTileRows)));
     product = _mm512_add_epi32(product, _mm512_mullo_epi32(sum, scales));
     codes += ryz::kQ6kStepBytes;
     q += ryz::kQ6kStepCols;

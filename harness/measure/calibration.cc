@@ -109,9 +109,8 @@ class WholeLayer {
   WholeLayer(const Weights& layer, const Encoding& encoding, Team& team) : layer_(layer) {
     const auto start = Clock::now();
     packed_ = pack_model(layer, encoding, team);
-    pack_weights_per_s_ =
-        static_cast<double>(layer.config.ternary_weights() / layer.config.layers) /
-        seconds_since(start);
+    pack_weights_per_s_ = static_cast<double>(layer.config.ternary_weights()) /
+                          static_cast<double>(layer.config.layers) / seconds_since(start);
   }
 
   double pack_weights_per_s() const { return pack_weights_per_s_; }

@@ -38,8 +38,8 @@ std::vector<TitledTable> roof_tables(const Report& report, std::size_t most) {
       title += fmt::format(" ({} of {}, the fastest)", most, cells.size());
       cells.resize(most);
     }
-    Table table({left("cell"), right("GB/s"), right("of roof"), right("beside"),
-                 right("GMAC/s"), right("of roof"), left("bound")});
+    Table table({left("cell"), right("GB/s"), right("of roof"), right("beside"), right("GMAC/s"),
+                 right("of roof"), left("bound")});
     for (const Cell* c : cells) {
       const Roofline& r = *c->roofline;
       table.row({c->id, number_text(r.gb_per_s), share_text(r.roof_ratio),
