@@ -35,10 +35,13 @@ struct Kernel {
   // the other: those from token i · token_block on begin at table_bytes(cols, i · token_block).
   std::size_t token_block = 0;
 
-  // With one token, multiply() also goes without a table (null): it builds a block's just before
-  // the block's rows go by, so that they never leave the L1 cache. That is building all of it once
-  // a call: for calls of many rows.
-  bool builds_in_passing = false;
+  // Null, or what groups [begin, end) of columns give of one token's multiply(), out_stride aside,
+  // without a table: it builds a block's (Encoding::block_bytes) just before the block's rows go
+  // by, so that they never leave the L1 cache. For all rows there are: a team then shares out
+  // columns. Each thread reads one piece of the matrix, where rows would be a piece of every block,
+  // and builds its part of the tables, where for rows each would build all.
+  void (*multiply_columns)(const PackedView& weights, const Activations& activations,
+                           GroupRange groups, RowRange rows, std::int32_t* out) noexcept = nullptr;
 };
 
 // Group ranges handed to build() start at multiples of this.

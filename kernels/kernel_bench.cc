@@ -62,13 +62,16 @@ struct Bench {
   }
 
   void run() {
-    const bool in_passing = kernel->builds_in_passing && shape.tokens == 1;
-    if (kernel->build != nullptr && !in_passing) {
-      const std::size_t group = kernel->encoding->group_cols;
-      kernel->build(operands->activations, {0, (shape.cols + group - 1) / group}, table.data());
+    const std::size_t group = kernel->encoding->group_cols;
+    const GroupRange groups{0, (shape.cols + group - 1) / group};
+    if (kernel->multiply_columns != nullptr && shape.tokens == 1) {
+      kernel->multiply_columns(packed.view(), operands->activations, groups, {0, shape.rows},
+                               out.data());
+      return;
     }
-    kernel->multiply(packed.view(), operands->activations, in_passing ? nullptr : table.data(),
-                     {0, shape.rows}, out.data(), shape.rows);
+    if (kernel->build != nullptr) kernel->build(operands->activations, groups, table.data());
+    kernel->multiply(packed.view(), operands->activations, table.data(), {0, shape.rows},
+                     out.data(), shape.rows);
   }
 
   const Kernel* kernel;

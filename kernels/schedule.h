@@ -18,6 +18,8 @@
 
 namespace ryz {
 
+inline constexpr unsigned kMostThreads = 1024;  // of a team
+
 // Where a chunk of a product puts its int32 sums before they become floats.
 enum class ScratchPolicy : std::uint8_t {
   kLockedPool,  // as found: one pool behind a mutex, taken and given back for every chunk

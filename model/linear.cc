@@ -37,14 +37,17 @@ const Kernel* kernel_of(const Combination& combination) {
   return combination.requested == nullptr ? nullptr : combination.executed;
 }
 
-// With blocks that static scheduling deals out a kernel may build its tables in passing, for all of
-// a worker's rows at once; chunks would each pay for all of it. Tables that the team builds are
-// slow to read besides: what another core has just written comes from its caches.
-bool builds_in_passing(const Combination& combination, std::size_t tokens) {
+// Where static scheduling deals out blocks a team may share out columns instead of rows.
+bool by_columns(const Combination& combination, std::size_t tokens) {
   const Kernel* kernel = kernel_of(combination);
-  const LoopSpec& loop = combination.schedule.loop;
-  return kernel != nullptr && kernel->builds_in_passing && tokens == 1 &&
-         loop.kind == LoopKind::kStatic && loop.grain == 0;
+  const Schedule& schedule = combination.schedule;
+  return kernel != nullptr && kernel->multiply_columns != nullptr && tokens == 1 &&
+         schedule.loop.kind == LoopKind::kStatic && schedule.loop.grain == 0 &&
+         schedule.output == OutputPolicy::kAligned && schedule.scratch == ScratchPolicy::kArenas;
+}
+
+void add(const std::int32_t* from, std::size_t n, std::int32_t* to) {
+  for (std::size_t i = 0; i < n; ++i) to[i] += from[i];
 }
 
 void build_table(Flow& flow, const Kernel& kernel, const Activations& activations, void* table) {
@@ -276,10 +279,13 @@ void LinearRunner::multiply(Flow& flow, const Combination& combination, Quantize
                             const Product* products, std::size_t count) {
   const Kernel* kernel = kernel_of(combination);
   const std::size_t tokens = batch.tokens();
+  if (by_columns(combination, tokens)) {
+    return multiply_columns(flow, *kernel, batch, products, count);
+  }
   const std::size_t most = tokens_at_a_time(kernel, batch.cols(), tokens);
   for (std::size_t first = 0; first < tokens; first += most) {
     const TokenRange part{first, std::min(tokens, first + most)};
-    if (kernel != nullptr && kernel->build != nullptr && !builds_in_passing(combination, tokens)) {
+    if (kernel != nullptr && kernel->build != nullptr) {
       build_table(flow, *kernel, batch.view(part), batch.table());
     }
     Product of_part[kSites];
@@ -289,6 +295,55 @@ void LinearRunner::multiply(Flow& flow, const Combination& combination, Quantize
     }
     multiply_part(flow, combination, batch, part, of_part, count);
   }
+}
+
+// Every worker multiplies some of the columns for all rows; then each adds up all workers' sums of
+// some of the rows.
+void LinearRunner::multiply_columns(Flow& flow, const Kernel& kernel, const QuantizedBatch& batch,
+                                    const Product* products, std::size_t count) {
+  const std::size_t row_tile = kernel.encoding->row_tile;
+  const std::size_t group_cols = kernel.encoding->group_cols;
+  const std::size_t groups = (batch.cols() + group_cols - 1) / group_cols;
+  std::size_t tiles = 0;
+  for (std::size_t i = 0; i < count; ++i) tiles += tiles_of(*products[i].source, row_tile);
+  const PackedMatrix& matrix = *products[0].packed.matrix;
+  const std::size_t first = products[0].packed.first_tile;
+  const RowRange rows{first * row_tile, std::min((first + tiles) * row_tile, matrix.rows())};
+  const bool unit = kernel.encoding->output_scale == OutputScale::kUnit;
+  const float activation_scale = unit ? 1.0F : batch.scales()[0];
+
+  flow.step([&](Worker& worker) {
+    auto* const sums =
+        static_cast<std::int32_t*>(worker.arena((rows.end - rows.begin) * sizeof(std::int32_t)));
+    partial_sums_[worker.index()] = sums;
+    bool has_columns = false;
+    worker.loop(groups, {LoopKind::kStatic, 0}, [&](std::size_t begin, std::size_t end) {
+      kernel.multiply_columns(matrix.view(), batch.view(), {begin, end}, rows, sums);
+      has_columns = true;
+    });
+    if (!has_columns) std::fill_n(sums, rows.end - rows.begin, 0);
+  });
+  flow.step([&](Worker& worker) {
+    const std::size_t lines = (tiles * row_tile + kLineFloats - 1) / kLineFloats;
+    const std::size_t from = lines * worker.index() / worker.count() * kLineFloats;
+    const std::size_t to =
+        std::min(lines * (worker.index() + 1) / worker.count() * kLineFloats, tiles * row_tile);
+    std::size_t base = 0;  // of the product's tiles, in rows
+    for (std::size_t i = 0; i < count; ++i) {
+      const TernaryTensor& source = *products[i].source;
+      const std::size_t begin = std::max(from, base) - base;
+      const std::size_t end = std::min(to, base + source.rows);
+      if (base + begin < end) {
+        const std::size_t n = end - base - begin;
+        std::int32_t* const sums = partial_sums_[worker.index()] + base + begin;
+        for (unsigned w = 0; w < worker.count(); ++w) {
+          if (w != worker.index()) add(partial_sums_[w] + base + begin, n, sums);
+        }
+        scale(sums, source.scale * activation_scale, n, products[i].y + begin);
+      }
+      base += tiles_of(source, row_tile) * row_tile;
+    }
+  });
 }
 
 void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
@@ -302,7 +357,7 @@ void LinearRunner::multiply_part(Flow& flow, const Combination& combination,
   for (std::size_t i = 0; i < count; ++i) plan.tiles += plan.tiles_at(i);
   plan.tokens = plan.part_tokens = part.end - part.begin;
   plan.activations = batch.view(part);
-  plan.table = builds_in_passing(combination, batch.tokens()) ? nullptr : batch.table();
+  plan.table = batch.table();
   const bool unit =
       plan.kernel != nullptr && plan.kernel->encoding->output_scale == OutputScale::kUnit;
   plan.activation_scales = unit ? nullptr : batch.scales() + part.begin;

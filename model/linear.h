@@ -2,6 +2,7 @@
 // or by the naive product on the source weights.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -72,7 +73,8 @@ struct Product {
 // combination's schedule: its iterations are the row tiles of the encoding, products one after
 // the other, for one of the kernel's blocks of tokens after the other. With OutputScale::kUnit the
 // activation scale is left out. The team builds the tables of a kernel first, for as many tokens as
-// fit a last-level cache, unless the kernel does so in passing.
+// fit a last-level cache. Static blocks of one token, by a kernel that can, are blocks of columns:
+// iterations are its groups, and workers' sums are added up afterwards.
 class LinearRunner {
  public:
   // Reserves what a batch of `tokens` with products of up to `max_rows` rows (those of one call
@@ -97,8 +99,12 @@ class LinearRunner {
                  std::size_t end);
   void gather(const Plan& plan, std::size_t begin, std::size_t end) const;
 
+  void multiply_columns(Flow& flow, const Kernel& kernel, const QuantizedBatch& batch,
+                        const Product* products, std::size_t count);
+
   Buffer blocks_;  // line-aligned results of small chunks before they are gathered
   Buffer ends_;    // where a chunk that began at some row ends, for chunks of unknown length
+  std::array<std::int32_t*, kMostThreads> partial_sums_{};  // each worker's, of its columns
 };
 
 }  // namespace ryz

@@ -13,6 +13,7 @@
 #include "harness/plan/faults.h"
 #include "harness/plan/topology_plan.h"
 #include "kernels/cpu.h"
+#include "kernels/schedule.h"
 
 namespace ryz {
 namespace {
@@ -366,10 +367,9 @@ std::vector<unsigned> thread_list(const std::string& text, bool oversubscribe,
                    ? "--project projects them, --oversubscribe takes them all the same; both say so"
                    : fmt::format("give {} at most", cores)});
     }
-    constexpr std::uint64_t kMostThreads = 1024;
     if (t > kMostThreads) {
       throw UsageError({.id = "RZ205",
-                        .message = "more than 1024 threads",
+                        .message = fmt::format("more than {} threads", kMostThreads),
                         .flag = "--threads",
                         .text = text,
                         .help = "e.g. --threads 1-8"});

@@ -55,24 +55,38 @@ std::array<Slot, kSlots>& slots() {
   return all;
 }
 
-void pass_on(const Slot& s, const PackedView& w, const Activations& a, const void* table,
-             RowRange rows, std::int32_t* out, std::size_t stride) noexcept {
-  s.inner->multiply(w, a, table, rows, out, stride);
+// A call of multiply(), or of multiply_columns() where there are columns.
+struct Call {
+  const PackedView& w;
+  const Activations& a;
+  const void* table;
+  const GroupRange* columns;
+  RowRange rows;
+  std::int32_t* out;
+  std::size_t stride;
+};
+
+void pass_on(const Slot& s, const Call& c) noexcept {
+  if (c.columns != nullptr) {
+    s.inner->multiply_columns(c.w, c.a, *c.columns, c.rows, c.out);
+  } else {
+    s.inner->multiply(c.w, c.a, c.table, c.rows, c.out, c.stride);
+  }
 }
 
 // Every so many chunks one is multiplied once more, whole: a call of fewer rows would cost more a
 // row than the others do, and the share would not be the slowdown. Into memory of its own.
-void multiply_again(const Slot& s, const PackedView& w, const Activations& a, const void* table,
-                    RowRange rows, std::size_t stride) noexcept {
-  const auto n = static_cast<double>(rows.end - rows.begin);
+void multiply_again(const Slot& s, Call c) noexcept {
+  const auto n = static_cast<double>(c.rows.end - c.rows.begin);
   thread_local double owed = 0.0;  // rows
   owed += s.share * n;
   if (owed < n) return;
   owed -= n;
   thread_local Buffer scratch;
-  const std::size_t bytes = std::max<std::size_t>(1, a.tokens) * stride * sizeof(std::int32_t);
+  const std::size_t bytes = std::max<std::size_t>(1, c.a.tokens) * c.stride * sizeof(std::int32_t);
   if (scratch.size() < bytes) scratch = Buffer(bytes);
-  pass_on(s, w, a, table, rows, scratch.as<std::int32_t>(), stride);
+  c.out = scratch.as<std::int32_t>();
+  pass_on(s, c);
 }
 
 // Threads count in one array: neighbours in one cache line, or each in a line of its own.
@@ -107,18 +121,15 @@ void move_to_another_cpu() noexcept {
   sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
-template <std::size_t N>
-void multiply(const PackedView& w, const Activations& a, const void* table, RowRange rows,
-              std::int32_t* out, std::size_t stride) noexcept {
-  Slot& s = slots()[N];
+void run(Slot& s, const Call& c) noexcept {
   switch (s.wrap) {
     case Wrap::kBitFlip:
-      return pass_on(s, w, a, table, rows, out, stride);
+      return pass_on(s, c);
     case Wrap::kTail:
-      pass_on(s, w, a, table, rows, out, stride);
-      if (a.cols % 32 != 0) {
-        for (std::size_t t = 0; t < a.tokens; ++t) {
-          for (std::size_t r = 0; r < rows.end - rows.begin; ++r) out[t * stride + r] += 1;
+      pass_on(s, c);
+      if (c.a.cols % 32 != 0) {
+        for (std::size_t t = 0; t < c.a.tokens; ++t) {
+          for (std::size_t r = 0; r < c.rows.end - c.rows.begin; ++r) c.out[t * c.stride + r] += 1;
         }
       }
       return;
@@ -126,9 +137,9 @@ void multiply(const PackedView& w, const Activations& a, const void* table, RowR
       return;
     case Wrap::kRace: {
       const bool alone = s.inside.fetch_add(1) == 0;
-      pass_on(s, w, a, table, rows, out, stride);
+      pass_on(s, c);
       std::this_thread::sleep_for(microseconds(20));  // so that calls do overlap
-      if (!alone || s.inside.load() > 1) out[0] += 1;
+      if (!alone || s.inside.load() > 1) c.out[0] += 1;
       s.inside.fetch_sub(1);
       return;
     }
@@ -137,36 +148,48 @@ void multiply(const PackedView& w, const Activations& a, const void* table, RowR
       // thousands of chunks made a run take minutes more.
       const std::lock_guard lock(s.mutex);
       const auto until = std::chrono::steady_clock::now() + microseconds(10);
-      pass_on(s, w, a, table, rows, out, stride);
+      pass_on(s, c);
       while (std::chrono::steady_clock::now() < until) {
       }
       return;
     }
     case Wrap::kImbalance:
-      pass_on(s, w, a, table, rows, out, stride);
+      pass_on(s, c);
       // Sleep, so that the others need no idle CPU of their own to overtake it.
       if (::gettid() == ::getpid()) {
-        std::this_thread::sleep_for(microseconds(20 * (rows.end - rows.begin)));
+        std::this_thread::sleep_for(microseconds(20 * (c.rows.end - c.rows.begin)));
       }
       return;
     case Wrap::kFineGrain:
-      pass_on(s, w, a, table, rows, out, stride);
+      pass_on(s, c);
       std::this_thread::sleep_for(microseconds(50));
       return;
     case Wrap::kSharedLine:
     case Wrap::kOwnLines:
-      pass_on(s, w, a, table, rows, out, stride);
-      count_rows(rows.end - rows.begin, s.wrap == Wrap::kSharedLine);
+      pass_on(s, c);
+      count_rows(c.rows.end - c.rows.begin, s.wrap == Wrap::kSharedLine);
       return;
     case Wrap::kSerialPart:
-      return pass_on(s, w, a, table, rows, out, stride);
+      return pass_on(s, c);
     case Wrap::kMoved:
       move_to_another_cpu();
-      return pass_on(s, w, a, table, rows, out, stride);
+      return pass_on(s, c);
     case Wrap::kExtraRows:
-      multiply_again(s, w, a, table, rows, stride);
-      return pass_on(s, w, a, table, rows, out, stride);
+      multiply_again(s, c);
+      return pass_on(s, c);
   }
+}
+
+template <std::size_t N>
+void multiply(const PackedView& w, const Activations& a, const void* table, RowRange rows,
+              std::int32_t* out, std::size_t stride) noexcept {
+  run(slots()[N], {w, a, table, nullptr, rows, out, stride});
+}
+
+template <std::size_t N>
+void multiply_columns(const PackedView& w, const Activations& a, GroupRange groups, RowRange rows,
+                      std::int32_t* out) noexcept {
+  run(slots()[N], {w, a, nullptr, &groups, rows, out, rows.end - rows.begin});
 }
 
 template <std::size_t N>
@@ -184,13 +207,14 @@ void build(const Activations& a, GroupRange groups, void* table) noexcept {
 
 struct Code {
   decltype(Kernel::multiply) multiply;
+  decltype(Kernel::multiply_columns) multiply_columns;
   decltype(Kernel::build) build;
 };
 std::size_t one_line(std::size_t /*cols*/, std::size_t /*tokens*/) { return 64; }
 
 template <std::size_t... N>
 constexpr std::array<Code, sizeof...(N)> code_of(std::index_sequence<N...>) {
-  return {Code{multiply<N>, build<N>}...};
+  return {Code{multiply<N>, multiply_columns<N>, build<N>}...};
 }
 constexpr auto kCode = code_of(std::make_index_sequence<kSlots>{});
 
@@ -207,8 +231,9 @@ const Kernel* wrapped(const Kernel* inner, Wrap wrap, double share) {
     kernel->multiply = kCode[n].multiply;
     // The steps that build a table come before each product, for kernels without one too.
     if (inner->build != nullptr || wrap == Wrap::kSerialPart) kernel->build = kCode[n].build;
+    if (inner->multiply_columns != nullptr) kernel->multiply_columns = kCode[n].multiply_columns;
     // These two are in the team's step that builds.
-    if (wrap == Wrap::kSerialPart || wrap == Wrap::kBitFlip) kernel->builds_in_passing = false;
+    if (wrap == Wrap::kSerialPart || wrap == Wrap::kBitFlip) kernel->multiply_columns = nullptr;
     if (kernel->build != nullptr && inner->table_bytes == nullptr) kernel->table_bytes = one_line;
     slots()[n].inner = inner;
     slots()[n].wrap = wrap;

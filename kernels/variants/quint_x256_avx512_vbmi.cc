@@ -152,6 +152,12 @@ void multiply(const PackedView& weights, const Activations& activations, const v
   multiply_x256<Quints>(weights, activations, table, rows, out, out_stride);
 }
 
+void multiply_columns(const PackedView& weights, const Activations& activations, GroupRange groups,
+                      RowRange rows, std::int32_t* out) noexcept {
+  tally_call(kCompiledIsa);
+  multiply_x256_columns<Quints>(weights, activations, groups, rows, out);
+}
+
 }  // namespace
 
 extern const Kernel kernel_quint_x256_avx512_vbmi;
@@ -162,7 +168,7 @@ constinit const Kernel kernel_quint_x256_avx512_vbmi{
     .table_bytes = table_bytes,
     .build = build,
     .multiply = multiply,
-    .builds_in_passing = true,
+    .multiply_columns = multiply_columns,
 };
 
 }  // namespace ryz

@@ -230,26 +230,27 @@ inline void build_x256(const Activations& activations, GroupRange groups, void* 
 template <class Codes>
 class OneToken {
  public:
-  // table: null where a block's is built before its pass. words: one a tile; null: sums are
-  // widened after each block.
+  // table: null where a block's is built before its pass.
   OneToken(const PackedView& weights, const Activations& activations, const void* table,
-           RowRange rows, std::int32_t* out, WordSums* words)
+           GroupRange groups, RowRange rows, std::int32_t* out)
       : weights_(weights),
         q_(activations.q),
         cols_(activations.cols),
         tables_(static_cast<const std::uint8_t*>(table)),
+        groups_(groups),
         rows_(rows),
+        tiles_((rows.end - rows.begin + kX256Rows - 1) / kX256Rows),
         out_(out),
-        words_(words),
-        groups_((weights.cols + Codes::kCols - 1) / Codes::kCols),
+        words_(static_cast<WordSums*>(thread_scratch(tiles_ * sizeof(WordSums)))),
         prefetch_(stream_prefetch()) {}
 
   void operator()() {
-    std::int32_t bound = magnitude(0);
+    std::int32_t bound = magnitude(groups_.begin);
     bool empty = true;
-    for (std::size_t g = 0; g < groups_; g += Codes::kBlock) {
-      const std::int32_t next = magnitude(g + Codes::kBlock);
-      const bool widen = g + Codes::kBlock >= groups_ || bound + next > 32767 || words_ == nullptr;
+    for (std::size_t g = groups_.begin; g < groups_.end; g = block_end(g)) {
+      const std::size_t after = block_end(g);
+      const std::int32_t next = magnitude(after);
+      const bool widen = after == groups_.end || bound + next > 32767 || words_ == nullptr;
       if (empty) {
         widen ? pass<true, true>(g) : pass<true, false>(g);
       } else {
@@ -261,10 +262,17 @@ class OneToken {
   }
 
  private:
+  // Where the block that group g is in ends, or the groups do.
+  std::size_t block_end(std::size_t g) const {
+    const std::size_t end = (g / Codes::kBlock + 1) * Codes::kBlock;
+    return end < groups_.end ? end : groups_.end;
+  }
+
   // Σ |q| of the block from group g on.
   std::int32_t magnitude(std::size_t g) const {
+    if (g >= groups_.end) return 0;
     const std::size_t begin = g * Codes::kCols;
-    const std::size_t after = begin + Codes::kBlock * Codes::kCols;
+    const std::size_t after = block_end(g) * Codes::kCols;
     const std::size_t end = after < cols_ ? after : cols_;
     __m512i sums = _mm512_setzero_si512();
     for (std::size_t k = begin; k < end; k += 64) {
@@ -278,17 +286,15 @@ class OneToken {
   // Tables of groups [g, g + n).
   const std::uint8_t* tables_of(std::size_t g, std::size_t n) {
     if (tables_ != nullptr) return tables_ + g * kX256TableBytes;
-    const std::size_t tiles = (rows_.end - rows_.begin + kX256Rows - 1) / kX256Rows;
     Codes::build(q_, cols_, {g, g + n}, built_,
                  LinesAhead(x256_codes<Codes::kBlock>(weights_, rows_.begin / kX256Rows, g),
-                            tiles * n * kX256GroupBytes, prefetch_));
+                            tiles_ * n * kX256GroupBytes, prefetch_));
     return built_;
   }
 
   template <bool kEmpty, bool kWiden>
   void pass(std::size_t g) {
-    const std::size_t left = groups_ - g;
-    const std::size_t n = left < Codes::kBlock ? left : Codes::kBlock;
+    const std::size_t n = block_end(g) - g;
     const std::uint8_t* const tables = tables_of(g, n);
     WordSums none;
     for (std::size_t r = rows_.begin; r < rows_.end; r += kX256Rows) {
@@ -308,14 +314,26 @@ class OneToken {
   const std::int8_t* q_;
   std::size_t cols_;
   const std::uint8_t* tables_;
+  GroupRange groups_;
   RowRange rows_;
+  std::size_t tiles_;
   std::int32_t* out_;
-  WordSums* words_;
-  std::size_t groups_;
+  WordSums* words_;  // one a tile; null: sums are widened after each block
   Prefetch prefetch_;
   bool first_ = true;  // nothing is widened yet
   alignas(64) std::uint8_t built_[Codes::kBlock * kX256TableBytes];
 };
+
+// Kernel::multiply_columns.
+template <class Codes>
+inline void multiply_x256_columns(const PackedView& weights, const Activations& activations,
+                                  GroupRange groups, RowRange rows, std::int32_t* out) {
+  if (groups.begin == groups.end) {
+    for (std::size_t r = 0; r < rows.end - rows.begin; ++r) out[r] = 0;
+    return;
+  }
+  OneToken<Codes>(weights, activations, nullptr, groups, rows, out)();
+}
 
 // Kernel::multiply. Codes gives
 //   kCols    columns a group
@@ -336,13 +354,11 @@ inline void multiply_x256(const PackedView& weights, const Activations& activati
                           const void* table, RowRange rows, std::int32_t* out,
                           std::size_t out_stride) {
   static_assert(Codes::kBlock % Codes::kStep == 0 && Codes::kBlock % Codes::kPart == 0);
+  const std::size_t groups = (weights.cols + Codes::kCols - 1) / Codes::kCols;
   if (activations.tokens == 1) {
-    const std::size_t tiles = (rows.end - rows.begin + kX256Rows - 1) / kX256Rows;
-    auto* const words = static_cast<WordSums*>(thread_scratch(tiles * sizeof(WordSums)));
-    OneToken<Codes>(weights, activations, table, rows, out, words)();
+    OneToken<Codes>(weights, activations, table, {0, groups}, rows, out)();
     return;
   }
-  const std::size_t groups = (weights.cols + Codes::kCols - 1) / Codes::kCols;
   const Prefetch prefetch = stream_prefetch();
   for (std::size_t first = 0; first < activations.tokens; first += Codes::kTokens) {
     const std::size_t rest = activations.tokens - first;
