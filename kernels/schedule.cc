@@ -260,7 +260,8 @@ Team::Team(TeamOptions options)
     : options_(std::move(options)), id_(next_team_id()), seats_(options_.threads) {
   process_cpus();
   if (options_.threads == 0) throw std::invalid_argument("a team needs at least one thread");
-  if (options_.threads > kMostThreads) throw std::invalid_argument("a team of too many threads");
+  if (options_.threads > kMostThreads)
+    throw std::invalid_argument("a team of more than 1024 threads");
   if (!options_.cpus.empty() && options_.cpus.size() < options_.threads) {
     throw std::invalid_argument("a pinned team needs one CPU a thread");
   }

@@ -64,7 +64,7 @@ inline void add_quarter(const std::uint8_t* quarter, const std::int8_t* q,
 
 template <ryz::Prefetch kAsk>
 inline void multiply_tile(const std::uint8_t* tile, const ryz::Q6kInput& input, float* out) {
-  const std::size_t head_bytes = (input.blocks * ryz::kQ6kTileDBytes + 63) / 64 * 64;
+  const std::size_t head_bytes = ryz::q6k_tile_head_bytes(input.blocks);
   for (std::size_t i = 0; i < head_bytes; i += 64) _mm_prefetch(tile + i, _MM_HINT_T0);
   const std::uint8_t* quarter = tile + head_bytes;
   const std::int8_t* q = input.q;

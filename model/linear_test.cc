@@ -220,6 +220,20 @@ TEST(Linear, EveryExactKernelEqualsTheNaiveOnEverySchedule) {
   }
 }
 
+// Two groups of five columns, three of three: some workers of a team that shares out columns have
+// none.
+TEST(Linear, MoreWorkersThanColumns) {
+  const Case c({300, 20, 7}, 7, 1);
+  const Results expected = c.run({}, {}, 1);
+  for (const Kernel* kernel : built_in_catalogue().kernels) {
+    if (!kernel->encoding->exact || !why_not_runnable(*kernel).empty()) continue;
+    SCOPED_TRACE(std::string(kernel->name) + " " + kernel->encoding->name);
+    const Results got = c.run({kernel, kernel, {}}, c.packed(*kernel->encoding), 5);
+    EXPECT_TRUE(got == expected);
+    EXPECT_TRUE(got.guards_stand());
+  }
+}
+
 // One product of a packed group alone, as it is checked: its tiles begin inside the matrix.
 TEST(Linear, OneOfThePackedProducts) {
   const Case all({300, 20, 270}, 384, 1);

@@ -39,9 +39,10 @@ inline std::uint64_t sum_lines_asking(const std::uint64_t* words, std::size_t n)
 }
 
 // The sum of the first words of both halves of each cache line of `n` words, a whole number of
-// lines: memory moves lines. With one word a line a Zen 4's prefetchers left a third of its
-// bandwidth unused. Loading all of a line by 16 bytes, the baseline's most, was tried: where a
-// core's sibling is busy those instructions take longer than the memory.
+// lines: memory moves lines. With one word a line a Zen 4's prefetchers left a tenth of its
+// bandwidth unused, and in another such loop a third. Loading all of a line by 16 bytes, the
+// baseline's most, was tried: where a core's sibling is busy those instructions take longer than
+// the memory.
 inline constexpr std::size_t kWordsSummed = 2;  // of a line
 inline std::uint64_t sum_lines(const std::uint64_t* words, std::size_t n, Ahead ahead) {
   switch (ahead) {
