@@ -53,9 +53,9 @@ void attention(const float* q, const float* k, const float* v, std::size_t posit
 }
 
 void four_attentions(float* q, std::size_t stride, const float* k, const float* v,
-                     std::size_t positions, std::size_t width, float* scores,
+                     std::size_t positions, std::size_t later, std::size_t width, float* scores,
                      std::size_t scores_stride) {
-  best().four_attentions(q, stride, k, v, positions, width, scores, scores_stride);
+  best().four_attentions(q, stride, k, v, positions, later, width, scores, scores_stride);
 }
 
 void squared_relu_gate(const float* gate, const float* up, std::size_t n, float* y) {

@@ -28,11 +28,12 @@ void softmax(float* x, std::size_t n);
 void attention(const float* q, const float* k, const float* v, std::size_t positions,
                std::size_t width, float* scores, float* out);
 
-// The same, bit for bit, for one head of four consecutive tokens, which share the reading of keys
-// and values: query i, at q + i · stride, looks at positions + i and is replaced by its result.
-// `scores` has four rows, scores_stride apart, of positions + 3 floats or more.
+// The same, bit for bit, for four queries that share the reading of keys and values: query i, at
+// q + i · stride, looks at positions + i · later and is replaced by its result. One head of four
+// consecutive tokens: later = 1; four heads of one token (grouped-query attention): later = 0.
+// `scores` has four rows, scores_stride apart, of positions + 3 · later floats or more.
 void four_attentions(float* q, std::size_t stride, const float* k, const float* v,
-                     std::size_t positions, std::size_t width, float* scores,
+                     std::size_t positions, std::size_t later, std::size_t width, float* scores,
                      std::size_t scores_stride);
 
 // y = max(gate, 0)² · up, and y = gate / (1 + e^-gate) · up. y may be gate or up.

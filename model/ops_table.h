@@ -15,8 +15,8 @@ struct OpsTable {
   void (*attention)(const float* q, const float* k, const float* v, std::size_t positions,
                     std::size_t width, float* scores, float* out);
   void (*four_attentions)(float* q, std::size_t stride, const float* k, const float* v,
-                          std::size_t positions, std::size_t width, float* scores,
-                          std::size_t scores_stride);
+                          std::size_t positions, std::size_t later, std::size_t width,
+                          float* scores, std::size_t scores_stride);
   void (*squared_relu_gate)(const float* gate, const float* up, std::size_t n, float* y);
   void (*silu_gate)(const float* gate, const float* up, std::size_t n, float* y);
   void (*add)(float* x, const float* y, std::size_t n);

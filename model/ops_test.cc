@@ -117,21 +117,24 @@ TEST(Ops, FourAttentionsAreFourTimesOne) {
   for (const Named& named : runnable()) {
     for (const std::size_t width : {8u, 16u, 40u, 64u, 80u, 128u, 144u}) {
       for (const std::size_t positions : {1u, 2u, 5u, 16u, 37u}) {
-        const std::size_t stride = 3 * width;
-        const std::size_t scores_stride = positions + 3;
-        std::vector<float> q = normals(4 * stride, 5, 2.0);
-        std::vector<float> expected = q;
-        const std::vector<float> k = normals(width * (positions + 3), 6);
-        const std::vector<float> v = normals(width * (positions + 3), 7);
-        std::vector<float> scores(4 * scores_stride);
-        for (std::size_t i = 0; i < 4; ++i) {
-          float* const one = expected.data() + i * stride;
-          ops_baseline.attention(one, k.data(), v.data(), positions + i, width, scores.data(), one);
+        for (const std::size_t later : {0u, 1u}) {
+          const std::size_t stride = later == 0 ? width : 3 * width;
+          const std::size_t all = positions + 3 * later;
+          std::vector<float> q = normals(4 * stride, 5, 2.0);
+          std::vector<float> expected = q;
+          const std::vector<float> k = normals(width * all, 6);
+          const std::vector<float> v = normals(width * all, 7);
+          std::vector<float> scores(4 * all);
+          for (std::size_t i = 0; i < 4; ++i) {
+            float* const one = expected.data() + i * stride;
+            ops_baseline.attention(one, k.data(), v.data(), positions + i * later, width,
+                                   scores.data(), one);
+          }
+          named.table->four_attentions(q.data(), stride, k.data(), v.data(), positions, later,
+                                       width, scores.data(), all);
+          EXPECT_EQ(std::memcmp(q.data(), expected.data(), q.size() * sizeof(float)), 0)
+              << named.name << " " << width << " " << positions << " " << later;
         }
-        named.table->four_attentions(q.data(), stride, k.data(), v.data(), positions, width,
-                                     scores.data(), scores_stride);
-        EXPECT_EQ(std::memcmp(q.data(), expected.data(), q.size() * sizeof(float)), 0)
-            << named.name << " " << width << " " << positions;
       }
     }
   }

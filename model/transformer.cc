@@ -53,6 +53,10 @@ struct Transformer::State {
                          const std::vector<float>& weight, float eps, QuantizedBatch& batch);
   void rotate_and_cache(Worker& worker, const Run& run, std::size_t layer);
   void attend(Worker& worker, const Run& run, std::size_t layer);
+  void attend_heads(Worker& worker, const Run& run, std::size_t layer, float* scores,
+                    std::size_t stride);
+  void attend_tokens(Worker& worker, const Run& run, std::size_t layer, float* scores,
+                     std::size_t stride);
 
   float* cache(Buffer& buffer, std::size_t layer, std::size_t kv_head) const {
     return buffer.as<float>() + (layer * shape.kv_heads + kv_head) * context * shape.head_dim();
@@ -176,27 +180,58 @@ void Transformer::State::rotate_and_cache(Worker& worker, const Run& run, std::s
   }
 }
 
-// Head by head, groups of four tokens dealt out in turn: later tokens look back further, and all
-// workers read the keys and values of one head at a time.
+// Four queries at a time share the reading of keys and values: four tokens of a head or, of fewer,
+// four heads.
 void Transformer::State::attend(Worker& worker, const Run& run, std::size_t layer) {
-  constexpr std::size_t kGroup = 4;
-  const std::size_t width = shape.head_dim();
-  const std::size_t groups = (run.tokens + kGroup - 1) / kGroup;
   // Rows a cache line off a power of two.
   const std::size_t stride = round_up(position + run.tokens, kLineFloats) + kLineFloats;
-  auto* const scores = static_cast<float*>(worker.arena(kGroup * stride * sizeof(float)));
-  // One group's heads in blocks, so that those that share keys and values mostly share a worker.
-  const Chunk mine =
-      groups == 1 ? share(worker, shape.heads) : Chunk{worker.index(), groups * shape.heads};
-  const std::size_t step = groups == 1 ? 1 : worker.count();
-  for (std::size_t u = mine.begin; u < mine.end; u += step) {
+  auto* const scores = static_cast<float*>(worker.arena(4 * stride * sizeof(float)));
+  if (run.tokens < 4) {
+    attend_heads(worker, run, layer, scores, stride);
+  } else {
+    attend_tokens(worker, run, layer, scores, stride);
+  }
+}
+
+// Heads in blocks, so that those that share keys and values mostly share a worker. Four heads take
+// about as long as two by themselves.
+void Transformer::State::attend_heads(Worker& worker, const Run& run, std::size_t layer,
+                                      float* scores, std::size_t stride) {
+  const std::size_t width = shape.head_dim();
+  const std::size_t sharing = shape.heads / shape.kv_heads;
+  const auto most = [&](std::size_t n) { return (n + worker.count() - 1) / worker.count(); };
+  const bool fours = sharing % 4 == 0 && 2 * most(shape.heads / 4) <= most(shape.heads);
+  const std::size_t step = fours ? 4 : 1;
+  const Chunk mine = share(worker, shape.heads / step);
+  for (std::size_t u = mine.begin; u < mine.end; ++u) {
+    const std::size_t h = u * step;
+    const float* const k = cache(keys, layer, h / sharing);
+    const float* const v = cache(values, layer, h / sharing);
+    for (std::size_t t = 0; t < run.tokens; ++t) {
+      float* const query = q.as<float>() + t * shape.embd + h * width;
+      if (fours) {
+        four_attentions(query, width, k, v, position + t + 1, 0, width, scores, stride);
+      } else {
+        attention(query, k, v, position + t + 1, width, scores, query);
+      }
+    }
+  }
+}
+
+// Head by head, groups of four tokens dealt out in turn: later tokens look back further, and all
+// workers read the keys and values of one head at a time.
+void Transformer::State::attend_tokens(Worker& worker, const Run& run, std::size_t layer,
+                                       float* scores, std::size_t stride) {
+  const std::size_t width = shape.head_dim();
+  const std::size_t groups = (run.tokens + 3) / 4;
+  for (std::size_t u = worker.index(); u < groups * shape.heads; u += worker.count()) {
     const std::size_t h = u / groups;
-    const std::size_t t = u % groups * kGroup;
+    const std::size_t t = u % groups * 4;
     const float* const k = cache(keys, layer, h / (shape.heads / shape.kv_heads));
     const float* const v = cache(values, layer, h / (shape.heads / shape.kv_heads));
     float* const query = q.as<float>() + t * shape.embd + h * width;
-    if (t + kGroup <= run.tokens) {
-      four_attentions(query, shape.embd, k, v, position + t + 1, width, scores, stride);
+    if (t + 4 <= run.tokens) {
+      four_attentions(query, shape.embd, k, v, position + t + 1, 1, width, scores, stride);
       continue;
     }
     for (std::size_t i = 0; t + i < run.tokens; ++i) {

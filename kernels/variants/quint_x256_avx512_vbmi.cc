@@ -7,6 +7,8 @@
 //
 // Ranges. Its words are the sums of six T, at most 3840 in magnitude. A block's int16 sums are at
 // most 36·640 = 23040 in magnitude.
+#include <cstring>
+
 #include "kernels/encodings/quint.h"
 #include "kernels/encodings/quint_x256.h"
 #include "kernels/kernel.h"
@@ -21,69 +23,97 @@ std::size_t table_bytes(std::size_t cols, std::size_t tokens) {
   return tokens * groups_of(cols) * kX256TableBytes;
 }
 
-// The first four weights, each with 1 added, of 16 values a register. Values lie so that they are
-// in order once packed from dwords to bytes. The fifth weight is 1 from 41 up (81 - 40) and 0
-// below.
-struct ValueWeights {
-  alignas(64) std::uint8_t weights[8][64] = {};
-  __mmask16 fifth[8] = {};
+// How a group's table is put together. The eight bytes from its first activation on fill each qword
+// of a register; the words of a qword are then sums of q0 and q1, of q2 and q3, q4, and 0, each
+// qword's with other weights but 0, 0. Entries are sums of two of those words: words 8·L .. 8·L + 7
+// of registers 0 and 1 are entries 16·L .. 16·L + 15 of the first 64, so that they are in order
+// once packed to bytes, and those of registers 2 and 3 of the others.
+struct Places {
+  alignas(64) std::int8_t weights[64] = {};
+  alignas(64) std::int16_t start[32] = {};
+  alignas(64) std::int16_t first[4][32] = {};   // where the sum of w0, w1 is
+  alignas(64) std::int16_t second[4][32] = {};  // of w2, w3; 32 on: with q4
+  alignas(64) std::uint8_t low[64] = {};        // the low bytes of two registers' words
 
-  constexpr ValueWeights() {
-    for (unsigned i = 0; i < 8; ++i) {
-      for (unsigned lane = 0; lane < 16; ++lane) {
-        const unsigned value = 64 * (i / 4) + 16 * (lane / 4) + 4 * (i % 4) + lane % 4;
-        if (value >= 41) fifth[i] = static_cast<__mmask16>(fifth[i] | 1u << lane);
-        unsigned code = value < kQuintX256Entries ? (value + kQuintZero) % 81 : 40;
-        for (unsigned j = 0; j < 4; ++j) {
-          weights[i][4 * lane + j] = static_cast<std::uint8_t>(code % 3);
-          code /= 3;
+  static constexpr int kFour = 2;  // a word that is q4
+
+  // Of the weights of `code`, two base-3 digits.
+  static constexpr std::int16_t place(unsigned code, unsigned word) {
+    const unsigned nothing = 3 + 4 * word;  // holds what sums in `word` start at
+    return static_cast<std::int16_t>(code == 4 ? nothing : 4 * (code - (code > 4)) + word);
+  }
+
+  constexpr Places() {
+    for (unsigned qword = 0; qword < 8; ++qword) {
+      const unsigned code = qword + (qword >= 4);
+      const int w[2] = {static_cast<int>(code % 3) - 1, static_cast<int>(code / 3) - 1};
+      for (unsigned word = 0; word < 2; ++word) {
+        for (unsigned i = 0; i < 2; ++i) {
+          weights[8 * qword + 2 * word + i] = static_cast<std::int8_t>(w[i]);
         }
+        start[4 * qword + word] = static_cast<std::int16_t>(-128 * (w[0] + w[1]));
       }
+      weights[8 * qword + 4] = 1;
+      start[4 * qword + kFour] = -128;
+    }
+    // T + 16, for the split.
+    for (unsigned code = 0; code < 9; ++code) start[place(code, 1)] += 16;
+    for (unsigned v = 0; v < 128; ++v) {
+      const unsigned of = 2 * (v / 64) + v % 16 / 8;
+      const unsigned at = v % 64 / 16 * 8 + v % 8;
+      const unsigned code = (v + kQuintZero) % 81;
+      first[of][at] = place(code % 9, 0);
+      second[of][at] = static_cast<std::int16_t>(place(code / 9, 1) + (v >= 41 ? 32 : 0));
+      if (v < 64) low[v] = static_cast<std::uint8_t>(64 * of + 2 * at);
     }
   }
 };
-constexpr ValueWeights kValues;
+constexpr Places kPlaces;
 
-// The weights in registers: from memory they would be eight loads a group.
-struct HeldWeights {
-  __m512i weights[8];
+// Places in registers.
+struct HeldPlaces {
+  __m512i weights, start, low;
+  __m512i first[4];
+  __m512i second[4];
 
-  HeldWeights() {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) {
-      weights[i] = _mm512_load_si512(kValues.weights[i]);
+  HeldPlaces()
+      : weights(_mm512_load_si512(kPlaces.weights)),
+        start(_mm512_load_si512(kPlaces.start)),
+        low(_mm512_load_si512(kPlaces.low)) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      first[i] = _mm512_load_si512(kPlaces.first[i]);
+      second[i] = _mm512_load_si512(kPlaces.second[i]);
       // Or g++ 12 takes the constants from memory all the same.
-      asm("" : "+v"(weights[i]));
+      asm("" : "+v"(first[i]), "+v"(second[i]));
     }
+    asm("" : "+v"(weights), "+v"(start), "+v"(low));
   }
 };
 
-inline void build_group(const HeldWeights& held, const std::int8_t* q, std::uint8_t* table) {
-  const __m512i four = broadcast_dword(q);
-  // T + 16 where the fifth weight is 0 and where it is 1, but for Σ (w + 1)·q.
-  const __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), four);
-  const __m512i without = _mm512_sub_epi32(_mm512_set1_epi32(16), sum);
-  const __m512i with = _mm512_add_epi32(without, _mm512_set1_epi32(q[4]));
-  __m512i sums[8];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    sums[i] = _mm512_dpbusd_epi32(_mm512_mask_mov_epi32(without, kValues.fifth[i], with),
-                                  held.weights[i], four);
-  }
-  __m512i low[4];
-  __m512i high[4];
+// Eight bytes from q on are readable.
+inline void build_group(const HeldPlaces& held, const std::int8_t* q, std::uint8_t* table) {
+  std::int64_t eight;
+  std::memcpy(&eight, q, sizeof eight);
+  const __m512i a = _mm512_xor_si512(_mm512_set1_epi64(eight), _mm512_set1_epi8(-128));
+  const __m512i sums = _mm512_add_epi16(_mm512_maddubs_epi16(a, held.weights), held.start);
+  const __m512i four = _mm512_permutexvar_epi16(_mm512_set1_epi16(Places::kFour), sums);
+  const __m512i with_four = _mm512_add_epi16(sums, four);
+  __m512i words[4];
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    const __m512i words = _mm512_packs_epi32(sums[2 * i], sums[2 * i + 1]);
-    low[i] = _mm512_and_si512(words, _mm512_set1_epi16(31));
-    high[i] = _mm512_srai_epi16(words, 5);
+    const __m512i second = i < 2 ? _mm512_permutex2var_epi16(sums, held.second[i], with_four)
+                                 : _mm512_permutexvar_epi16(held.second[i], with_four);
+    words[i] = _mm512_add_epi16(_mm512_permutexvar_epi16(held.first[i], sums), second);
   }
-  const __m512i sixteen = _mm512_set1_epi8(16);
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
-    const __m512i low_bytes = _mm512_packs_epi16(low[2 * i], low[2 * i + 1]);
-    _mm512_store_si512(table + 64 * i, _mm512_sub_epi8(low_bytes, sixteen));
-    _mm512_store_si512(table + 128 + 64 * i, _mm512_packs_epi16(high[2 * i], high[2 * i + 1]));
+    const __m512i low =
+        _mm512_and_si512(lookup(words[2 * i], words[2 * i + 1], held.low), _mm512_set1_epi8(31));
+    _mm512_store_si512(table + 64 * i, _mm512_sub_epi8(low, _mm512_set1_epi8(16)));
+    _mm512_store_si512(table + 128 + 64 * i,
+                       _mm512_packs_epi16(_mm512_srai_epi16(words[2 * i], 5),
+                                          _mm512_srai_epi16(words[2 * i + 1], 5)));
   }
 }
 
@@ -99,13 +129,13 @@ struct Quints {
   template <class Ahead>
   static inline void build(const std::int8_t* q, std::size_t cols, GroupRange groups,
                            std::uint8_t* tables, Ahead ahead) {
-    const HeldWeights held;
+    const HeldPlaces held;
     for (std::size_t g = groups.begin; g < groups.end; ++g, tables += kX256TableBytes) {
-      std::int8_t short_group[kQuintCols] = {};
+      std::int8_t last[8] = {};
       const std::int8_t* from = q + g * kQuintCols;
-      if ((g + 1) * kQuintCols > cols) {  // may end past the readable activations
-        for (std::size_t i = 0; g * kQuintCols + i < cols; ++i) short_group[i] = from[i];
-        from = short_group;
+      if (g * kQuintCols + sizeof last > cols) {  // may end past the readable activations
+        for (std::size_t i = 0; g * kQuintCols + i < cols; ++i) last[i] = from[i];
+        from = last;
       }
       build_group(held, from, tables);
       ahead();
